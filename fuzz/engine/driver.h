@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a driver says to the machine, and the machine to a driver.
+ *
+ * A driver is one C file per target. It is compiled *without* thread instrumentation: all that it
+ * reads and writes itself is ghost state, seen by no oracle and no scheduling point. Only the
+ * target's functions that it calls are visible. No function here is a scheduling point.
+ *
+ * The build generates `operations.h` from target.toml: OP_<NAME> for every operation (1-based),
+ * ACTOR_<KIND>_FIRST and ACTOR_<KIND>_COUNT for every kind of actor.
+ *
+ * File-scope data of driver and target is restored before every run; so is the heap.
+ */
+#ifndef DRAINSTORM_DRIVER_H
+#define DRAINSTORM_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ds_operation {
+  uint8_t code, a, b;
+} ds_operation;
+
+/* ------------------------------------------------------------------ the driver defines */
+
+/* Body of simulated thread 0. When it returns, every other thread must have ended: a thread that
+ * is still there then makes the machine wait for it (and report a deadlock if it never ends). */
+void ds_driver_main(void);
+
+/* What ds_driver_idle() may answer. */
+enum { DS_IDLE_STUCK = -1 };
+
+/*
+ * Nothing can run and no timer is pending. Called on the stack of the last thread that blocked;
+ * must not call the target. Returns DS_IDLE_STUCK (the machine reports a deadlock), or the id of
+ * a thread that is blocked in poll(): its poll() returns -1 with EINTR. That is how a driver ends
+ * a program without waking anybody whom the target should have woken. It may call ds_fail().
+ */
+int ds_driver_idle(void);
+
+/* ------------------------------------------------------------------ program */
+
+/* Take the next operation of an actor; false when there is none left. */
+bool ds_next(unsigned actor, ds_operation *op);
+/* Has this actor any operation at all? */
+bool ds_has_program(unsigned actor);
+/* The operation that this actor took last was not carried out: a precondition did not hold. */
+void ds_skip(unsigned actor);
+
+/* ------------------------------------------------------------------ rules */
+
+/* End the run: FAIL of `rule` ("R1"). `site` names the check (stable, no spaces): it is part of
+ * the signature by which findings are compared. */
+__attribute__((noreturn, format(printf, 3, 4))) void ds_fail(const char *rule, const char *site,
+                                                             const char *format, ...);
+#define DS_CHECK(condition, rule, site, ...)                                                       \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      ds_fail(rule, site, __VA_ARGS__);                                                            \
+    }                                                                                              \
+  } while (0)
+
+/* Something that makes a run worth counting happened (bit 0..7). */
+void ds_mark(unsigned bit);
+
+/* ------------------------------------------------------------------ logical tasks */
+
+/*
+ * A coroutine, request or bottom half. Returns its id (1, 2, ...), or 0 when there are too many.
+ * The name is copied.
+ */
+unsigned ds_task_create(const char *name);
+/* The caller runs on a stack that the target allocated (mmap with MAP_STACK): from now on, what
+ * happens on that stack belongs to `task`, whichever thread runs it. */
+void ds_task_bind_stack(unsigned task);
+/* A task that runs on the thread's own stack (a bottom half): bracket it; may nest. */
+unsigned ds_task_enter(unsigned task); /* returns the task that ran before */
+void ds_task_leave(unsigned before);
+/* What the task is waiting for, as the deadlock report shall say it; NULL = it is not waiting.
+ * holder_task: the task that holds it, 0 = none known; holder_thread: -1 = none known.
+ * The string is not copied: it must be a literal. */
+void ds_task_waits(unsigned task, const char *what, unsigned holder_task, int holder_thread);
+void ds_task_end(unsigned task);
+
+/* ------------------------------------------------------------------ the machine's state */
+
+/* The calling simulated thread (0 = main). */
+unsigned ds_thread_self(void);
+/* Is this simulated thread blocked in poll() now? */
+bool ds_thread_in_poll(unsigned thread);
+
+/* ------------------------------------------------------------------ words for the timeline */
+
+/* Name an object: shown instead of its address. The string is copied. Costs nothing unless the
+ * run is traced. */
+__attribute__((format(printf, 3, 4))) void ds_name(const void *object, size_t bytes,
+                                                   const char *format, ...);
+/* A line in the timeline. */
+__attribute__((format(printf, 1, 2))) void ds_note(const char *format, ...);
+
+#endif

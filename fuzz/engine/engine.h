@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine, seen from outside: the C ABI that `drainstorm/native.py` (and nothing else) calls.
+ *
+ * A machine is a small deterministic computer. It holds one private copy of a target (a shared
+ * object compiled with `-fsanitize=thread` code generation and bound to this engine through its
+ * stub) and runs cases on it: program + schedule + limits in, verdict + events out.
+ *
+ * Ownership: the caller owns every struct it passes in; results are copied out. Strings returned
+ * by pointer live as long as the machine and until the next call that says it replaces them.
+ * Threads: a machine may be used by one OS thread at a time, by a different one on every call.
+ * Two machines never share state. No call needs the Python interpreter lock.
+ * Blocking: only ds_run() and ds_batch() take long; both are bounded by the step limit.
+ */
+#ifndef DRAINSTORM_ENGINE_H
+#define DRAINSTORM_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DS_API __attribute__((visibility("default")))
+
+/* Raised on every change of a struct or a meaning below; native.py refuses another one. */
+enum { DS_ABI_VERSION = 1 };
+
+typedef struct ds_machine ds_machine;
+
+/* ------------------------------------------------------------------ a case */
+
+/* One operation of the program. `code` 0 is the no-op; operands are taken modulo live objects. */
+typedef struct ds_op {
+  uint8_t actor; /* index in the target's actor table; 0 is the main thread */
+  uint8_t code;  /* 1-based position in the target's operation table */
+  uint8_t a, b;  /* operands */
+} ds_op;
+
+/* What the machine may ask. Answer 0 (for DS_KIND_RUN: "stay") is always the quiet default. */
+enum {
+  DS_KIND_RUN = 0,    /* which thread runs next; the answer is an absolute thread id */
+  DS_KIND_SIGNAL = 1, /* which waiter of a condition variable is woken; 0 = longest waiting */
+  DS_KINDS = 2,
+};
+
+/*
+ * One answer that differs from the quiet default, anchored at (thread, its own count of questions
+ * of this kind). For DS_KIND_RUN the count is the number of scheduling points that the thread has
+ * reached before, so deleting other deviations never shifts an anchor.
+ */
+typedef struct ds_deviation {
+  uint32_t position;
+  uint16_t thread;
+  uint16_t kind;
+  uint32_t answer;
+} ds_deviation;
+
+enum { DS_MODEL_SC = 0, DS_MODELS = 1 };
+
+typedef struct ds_case {
+  const ds_op *ops;               /* in program order per actor */
+  const ds_deviation *deviations; /* any order; a duplicate anchor: the last one counts */
+  const uint8_t *bytes;           /* for DS_STRATEGY_BYTES: one byte answers one question, modulo */
+  uint32_t op_count, deviation_count, byte_count;
+  uint32_t step_limit;   /* scheduling points; reached: UNKNOWN. 0 means 20,000 */
+  uint32_t thread_limit; /* simulated threads, at most DS_THREAD_MAX; reached: UNKNOWN. 0 = max */
+  uint32_t model;        /* DS_MODEL_* */
+} ds_case;
+
+enum { DS_THREAD_MAX = 192 };
+
+/* ------------------------------------------------------------------ a strategy */
+
+enum {
+  DS_STRATEGY_REPLAY = 0, /* the case's deviations, nothing else */
+  DS_STRATEGY_RANDOM = 1, /* uniform over the runnable threads at every point */
+  DS_STRATEGY_STICKY = 2, /* leave the running thread with probability sticky/256 */
+  DS_STRATEGY_PCT = 3,    /* Burckhardt et al. 2010, clamped (ALGORITHMS 3.2) */
+  DS_STRATEGY_BYTES = 4,  /* the case's bytes */
+};
+
+typedef struct ds_strategy {
+  uint64_t seed;
+  uint32_t kind;
+  uint32_t sticky;    /* 1..256: chance in 256 of leaving the running thread */
+  uint32_t pct_depth; /* 1..32 */
+  uint32_t pct_steps; /* expected number of choices; 0: the longest run of this batch so far */
+} ds_strategy;
+
+/* ------------------------------------------------------------------ a result */
+
+enum { DS_PASS = 0, DS_UNKNOWN = 1, DS_FAIL = 2 };
+
+enum {
+  DS_OK = 0,
+  DS_RULE = 1,          /* a rule of the target's driver */
+  DS_DEADLOCK = 2,      /* nothing can run and somebody is not finished */
+  DS_ASSERT = 3,        /* assert() of the target */
+  DS_ABORT = 4,         /* abort() */
+  DS_SEGV = 5,          /* SIGSEGV or SIGBUS in the target */
+  DS_ARITHMETIC = 6,    /* SIGFPE, SIGILL or SIGTRAP in the target */
+  DS_STACK = 7,         /* stack overflow of a thread or coroutine */
+  DS_LOCK_MISUSE = 8,   /* unlock of a mutex that is not held, relock of a normal mutex, ... */
+  DS_BAD_FREE = 9,      /* free of what is no live heap block */
+  DS_HANG = 10,         /* no scheduling point for too long */
+  DS_STEP_LIMIT = 11,   /* UNKNOWN */
+  DS_THREAD_LIMIT = 12, /* UNKNOWN */
+  DS_MEMORY_LIMIT = 13, /* UNKNOWN: heap arena, stacks, file descriptors, events */
+  DS_UNSUPPORTED = 14,  /* UNKNOWN: the target made a call in a form the machine does not know */
+  DS_OUTCOMES = 15,
+};
+
+enum { DS_MARKS = 8 };
+
+typedef struct ds_result {
+  uint32_t verdict; /* DS_PASS, DS_UNKNOWN, DS_FAIL */
+  uint32_t outcome; /* DS_OK .. */
+  uint32_t thread;  /* the simulated thread that was running */
+  uint32_t task;    /* the logical task, 0 = none */
+  uint64_t steps;   /* scheduling points */
+  uint64_t choices; /* of these, with more than one runnable thread */
+  uint64_t switches;
+  uint64_t trace_hash; /* of every visible operation in order; only with DS_FLAG_HASH */
+  uint64_t class_hash; /* of the order per object only (Mazurkiewicz class); DS_FLAG_HASH */
+  uint64_t virtual_ns;
+  uint32_t threads; /* simulated threads that were started */
+  uint32_t ops_done, ops_skipped;
+  uint32_t marks;     /* bit mask set by the driver with ds_mark() */
+  uint32_t pct_steps; /* what PCT used: pass it to reproduce this very run */
+  uint32_t deviation_count, event_count, waiter_count; /* recorded, see below */
+  uint64_t pc;   /* offset in the target's shared object, 0 = none */
+  char rule[16]; /* "R1", empty when the machine itself judged */
+  char site[96]; /* the driver's name of the check, or the failed expression; stable */
+  char message[256];
+} ds_result;
+
+/* Flags of ds_run() and ds_batch(). */
+enum {
+  DS_FLAG_RECORD = 1,    /* keep the deviations of the run: ds_deviations() */
+  DS_FLAG_TRACE = 2,     /* keep the events of the run: ds_events() */
+  DS_FLAG_HASH = 4,      /* compute trace_hash and class_hash */
+  DS_FLAG_STOP = 8,      /* ds_batch() stops at the first FAIL */
+  DS_FLAG_FEEDBACK = 16, /* fill the interleaving counters of ds_attach_counters() */
+};
+
+typedef struct ds_totals {
+  uint64_t runs, pass, unknown, fail;
+  uint64_t steps, choices, switches;
+  uint64_t marked[DS_MARKS]; /* runs in which the driver set this bit */
+  uint64_t marked_any;       /* runs in which the driver set any bit */
+  uint64_t new_classes;      /* class hashes that this machine had not seen (DS_FLAG_HASH) */
+  uint64_t op_done[256], op_skipped[256]; /* per operation code */
+  uint64_t outcome[DS_OUTCOMES];
+  uint64_t first_fail_seed; /* with first_fail_pct_steps: the run to repeat */
+  uint32_t first_fail_pct_steps;
+  uint32_t reserved;
+  ds_result first_fail;
+} ds_totals;
+
+/* ------------------------------------------------------------------ events and waiters */
+
+enum {
+  DS_EV_NONE,
+  DS_EV_OPERATION,
+  DS_EV_SKIP,
+  DS_EV_NOTE,
+  DS_EV_LOAD,
+  DS_EV_STORE,
+  DS_EV_RMW,
+  DS_EV_CAS,
+  DS_EV_CAS_FAILED,
+  DS_EV_FENCE,
+  DS_EV_LOCK,
+  DS_EV_TRYLOCK_FAILED,
+  DS_EV_UNLOCK,
+  DS_EV_WAIT,
+  DS_EV_SIGNAL,
+  DS_EV_BROADCAST,
+  DS_EV_CREATE,
+  DS_EV_START,
+  DS_EV_JOIN,
+  DS_EV_EXIT,
+  DS_EV_ONCE,
+  DS_EV_POLL,
+  DS_EV_READ,
+  DS_EV_WRITE,
+  DS_EV_SLEEP,
+  DS_EV_YIELD,
+  DS_EV_WOKEN,
+  DS_EV_FAIL,
+  DS_EVENTS,
+};
+
+typedef struct ds_event {
+  uint64_t object;   /* canonical name of the object, the same in every process; 0 = none */
+  uint64_t value;    /* value read or written, canonical; operation: code | a << 8 | b << 16 */
+  uint64_t old;      /* value before a store or read-modify-write */
+  uint64_t pc;       /* offset in the target's shared object */
+  uint32_t step;     /* scheduling points before it, over all threads */
+  uint32_t position; /* scheduling points before it in its own thread */
+  uint32_t text;     /* offset into ds_text(), 0 = none (notes, failures) */
+  uint16_t thread, task;
+  uint8_t kind, size, actor, order; /* DS_EV_*, bytes accessed, operation's actor, memory order */
+  uint32_t reserved;
+} ds_event;
+
+/* Who was waiting for what when the run ended in a deadlock (threads first, then tasks). */
+typedef struct ds_waiter {
+  uint64_t object;
+  uint64_t pc[12];     /* stack, innermost first, offsets in the target; 0 ends it */
+  int32_t thread;      /* simulated thread, -1 for a parked task */
+  int32_t task;        /* logical task that runs there or is parked, 0 = none */
+  int32_t holder;      /* thread that holds the object, -1 = none known */
+  int32_t holder_task; /* logical task that holds it, 0 = none known */
+  uint32_t kind;       /* DS_EV_* of the blocked operation */
+  uint32_t text;       /* offset into ds_text(): what the driver says that it waits for */
+} ds_waiter;
+
+/* ------------------------------------------------------------------ calls */
+
+DS_API uint32_t ds_abi_version(void);
+
+/* sizeof of the structs above, by index: op, deviation, case, strategy, result, totals, event,
+ * waiter. native.py compares them with its own before the first call. */
+DS_API uint32_t ds_abi_size(uint32_t which);
+
+/* A machine, or NULL with a message in error[error_size]. Reserves address space, no memory. */
+DS_API ds_machine *ds_machine_create(char *error, size_t error_size);
+DS_API void ds_machine_destroy(ds_machine *machine);
+
+/*
+ * Load a target. `path` must be a file that no other machine has loaded (a private copy); it may
+ * be unlinked afterwards. One target per machine. 0, or -1 with a message.
+ */
+DS_API int ds_machine_load(ds_machine *machine, const char *path, char *error, size_t error_size);
+
+/* Names of all symbols that a target's stub must define, NULL-terminated. */
+DS_API const char *const *ds_stub_symbols(void);
+
+/* Run one case once. Returns the verdict. */
+DS_API uint32_t ds_run(ds_machine *machine, const ds_case *c, const ds_strategy *strategy,
+                       uint32_t flags, ds_result *result);
+
+/* Run `count` schedules of one case with seeds seed, seed+1, ...; totals are added to *totals. */
+DS_API uint32_t ds_batch(ds_machine *machine, const ds_case *c, const ds_strategy *strategy,
+                         uint64_t count, uint32_t flags, ds_totals *totals);
+
+/* Ask a running ds_batch() of this machine to return after the current run; any thread. */
+DS_API void ds_interrupt(ds_machine *machine);
+
+/* What the last ds_run() left, copied out; each returns how many there are in all. */
+DS_API uint32_t ds_deviations(const ds_machine *machine, ds_deviation *out, uint32_t capacity);
+DS_API uint32_t ds_events(const ds_machine *machine, ds_event *out, uint32_t capacity);
+DS_API uint32_t ds_waiters(const ds_machine *machine, ds_waiter *out, uint32_t capacity);
+/* Text of an event or waiter; name of a task ("co1"); name of a canonical object. Never NULL. */
+DS_API const char *ds_text(const ds_machine *machine, uint32_t offset);
+DS_API const char *ds_task_name(const ds_machine *machine, uint32_t task);
+DS_API const char *ds_object_name(ds_machine *machine, uint64_t object); /* until the next call */
+
+/* Code coverage (targets compiled with -fsanitize-coverage=trace-pc): one byte per byte of the
+ * target's text, set for the return address of every basic block that ran since the last clear. */
+DS_API const uint8_t *ds_coverage(const ds_machine *machine, uint64_t *size);
+DS_API void ds_coverage_clear(ds_machine *machine);
+
+/* Give interleaving counters to libFuzzer inside the shared object `core_path` (atheris' core).
+ * Process-wide, once. 0 or -1 with a message. */
+DS_API int ds_attach_counters(const char *core_path, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containment: what kills a process ends one run. The handlers do not jump: they rewrite the
+ * interrupted context so that returning from the signal resumes the host, which leaves signal mask
+ * and alternate stack as the kernel wants them. Outside of a run a signal goes to whoever had the
+ * handler before.
+ *
+ * The watchdog counts processor time of this thread, never wall-clock time; all it may say is
+ * UNKNOWN.
+ */
+#include "machine.h"
+#include "posix.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum {
+  ALTERNATE_BYTES = 64 << 10,
+  TICK_NS = 50 * 1000 * 1000,
+  TICKS = 6, /* 300 ms of processor time without a scheduling point */
+  SIGNALS = 65,
+};
+
+static struct sigaction before[SIGNALS];
+static pthread_once_t install_once = PTHREAD_ONCE_INIT;
+static pthread_key_t alternate_key; /* frees a thread's alternate stack when it ends */
+
+static __thread uint8_t *alternate;
+static __thread stack_t alternate_before;
+static __thread timer_t watchdog;
+static __thread int watchdog_armed;
+
+static int watchdog_signal(void)
+{
+  return SIGRTMIN + 3;
+}
+
+static void resume_host(const ds_machine *m, ucontext_t *context)
+{
+#if defined __x86_64__
+  context->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)m->host_sp;
+  context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)ds_host_resume;
+  context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)0x40400; /* direction, alignment check */
+#else
+#error "no resume_host() for this processor"
+#endif
+}
+
+static uintptr_t context_pc(const ucontext_t *context)
+{
+  return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+}
+
+static int is_guard(const ds_machine *m, uintptr_t address)
+{
+  const uintptr_t at = address - (uintptr_t)m->region;
+
+  if (at < STACK_REGION) {
+    return at % STACK_BYTES < PAGE_BYTES;
+  }
+  return at < STACK_REGION + SLOT_REGION && (at - STACK_REGION) % SLOT_BYTES < PAGE_BYTES;
+}
+
+static void on_watchdog(int number, siginfo_t *info, void *context)
+{
+  ds_machine *m = ds_current;
+
+  (void)number, (void)info;
+  if (!m || !m->running) {
+    return;
+  }
+  const int64_t progress = (int64_t)m->steps - m->fuel;
+  if (m->watch_run != m->run_number || m->watch_progress != progress) {
+    m->watch_run = m->run_number;
+    m->watch_progress = progress;
+    m->watch_ticks = 0;
+  } else if (++m->watch_ticks >= TICKS) {
+    set_outcome(m, DS_UNKNOWN, DS_HANG, context_pc(context), "no scheduling point for 300 ms");
+    resume_host(m, context);
+  }
+}
+
+static void chain(int number, siginfo_t *info, void *context)
+{
+  const struct sigaction *o = &before[number];
+
+  if (o->sa_flags & SA_SIGINFO) {
+    o->sa_sigaction(number, info, context);
+  } else if (o->sa_handler != SIG_DFL && o->sa_handler != SIG_IGN) {
+    o->sa_handler(number);
+  } else {
+    signal(number, SIG_DFL); /* returning repeats the fault, now fatal */
+  }
+}
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+  ds_machine *m = ds_current;
+  char message[96];
+
+  if (!m || !m->running) {
+    chain(number, info, context);
+    return;
+  }
+  const uintptr_t address = (uintptr_t)info->si_addr, pc = context_pc(context);
+  if (number == SIGSEGV && is_guard(m, address)) {
+    set_outcome(m, DS_FAIL, DS_STACK, pc, "stack overflow");
+  } else if (number == SIGSEGV || number == SIGBUS) {
+    /* an address may differ between processes: only its nature may enter the message */
+    snprintf(message, sizeof message, "%s",
+             address < PAGE_BYTES ? "null pointer dereference" : "access to invalid memory");
+    set_outcome(m, DS_FAIL, DS_SEGV, pc, message);
+  } else if (number == SIGABRT) {
+    set_outcome(m, DS_FAIL, DS_ABORT, pc, "abort()");
+  } else {
+    set_outcome(m, DS_FAIL, DS_ARITHMETIC, pc,
+                number == SIGFPE ? "division by zero" : "illegal instruction");
+  }
+  resume_host(m, context);
+}
+
+static void install(void)
+{
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+  struct sigaction action;
+
+  memset(&action, 0, sizeof action);
+  sigemptyset(&action.sa_mask);
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+    sigaction(faults[i], &action, &before[faults[i]]);
+  }
+  action.sa_sigaction = on_watchdog;
+  action.sa_flags |= SA_RESTART;
+  sigaction(watchdog_signal(), &action, NULL);
+  pthread_key_create(&alternate_key, free);
+}
+
+static void arm_watchdog(void)
+{
+  struct sigevent event;
+  const struct itimerspec every = {{0, TICK_NS}, {0, TICK_NS}};
+
+  memset(&event, 0, sizeof event);
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = watchdog_signal();
+  event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+  watchdog_armed = !timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &watchdog) &&
+                   !timer_settime(watchdog, 0, &every, NULL);
+}
+
+void fault_enter(ds_machine *m)
+{
+  (void)m;
+  pthread_once(&install_once, install);
+  if (!alternate) {
+    alternate = malloc(ALTERNATE_BYTES);
+    pthread_setspecific(alternate_key, alternate);
+  }
+  const stack_t stack = {.ss_sp = alternate, .ss_size = ALTERNATE_BYTES};
+  sigaltstack(&stack, &alternate_before);
+  arm_watchdog();
+}
+
+void fault_leave(ds_machine *m)
+{
+  (void)m;
+  if (watchdog_armed) {
+    timer_delete(watchdog);
+    watchdog_armed = 0;
+  }
+  sigaltstack(&alternate_before, NULL);
+}
+
+void sim_abort(void)
+{
+  finish(ds_current, DS_FAIL, DS_ABORT, CALLER, "abort()");
+}
+
+void sim_assert_fail(const char *expression, const char *file, unsigned line, const char *function)
+{
+  ds_machine *m = ds_current;
+  const char *name = strrchr(file, '/');
+
+  snprintf(m->result->site, sizeof m->result->site, "%s:%s", function, expression);
+  finish(m, DS_FAIL, DS_ASSERT, CALLER, "assertion '%s' failed in %s (%s:%u)", expression, function,
+         name ? name + 1 : file, line);
+}

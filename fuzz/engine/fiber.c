@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Simulated threads: one fiber each, with its own stack (lowest page is a guard) and its own copy
+ * of the target's _Thread_local data at the top of it. The target reaches that copy through
+ * __tls_get_addr, which its stub binds to sim_tls_get_addr(): switching threads copies nothing.
+ */
+#include "machine.h"
+#include "strategy.h"
+
+#include <string.h>
+
+static uint8_t *stack_of(const ds_machine *m, uint32_t id)
+{
+  return m->region + (size_t)id * STACK_BYTES;
+}
+
+static void fiber_main(fiber *f)
+{
+  ds_machine *m = ds_current;
+
+  observe(m, DS_EV_START, THREAD_OBJECT(f->id), 0, 0, 0);
+  fiber_exit(m, f->start(f->argument));
+}
+
+/* Lay out the first frame for ds_switch(); returns its stack pointer. */
+static void *first_frame(fiber *f, uint8_t *top)
+{
+  uint64_t *sp = (uint64_t *)((uintptr_t)top & ~(uintptr_t)15);
+
+  sp -= 9;           /* seven words for ds_switch() and two: at the entry sp is a multiple of 16 */
+  sp[0] = sp[1] = 0; /* r15 r14 */
+  sp[2] = (uint64_t)(uintptr_t)f;          /* r13: argument */
+  sp[3] = (uint64_t)(uintptr_t)fiber_main; /* r12: function */
+  sp[4] = sp[5] = 0;                       /* rbx rbp */
+  sp[6] = (uint64_t)(uintptr_t)ds_fiber_entry;
+  return sp;
+}
+
+static uint8_t *place_tls(ds_machine *m, uint8_t *top)
+{
+  const module *t = &m->target;
+  uint8_t *at = (uint8_t *)(((uintptr_t)top - t->tls_bytes) & ~(uintptr_t)(t->tls_align - 1));
+
+  memcpy(at, t->tls_image, t->tls_file_bytes);
+  memset(at + t->tls_file_bytes, 0, t->tls_bytes - t->tls_file_bytes);
+  return at;
+}
+
+fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
+{
+  if (m->fiber_count >= m->fiber_limit) {
+    finish(m, DS_UNKNOWN, DS_THREAD_LIMIT, 0, "limit of %u threads reached", m->fiber_limit);
+  }
+  const uint32_t id = m->fiber_count++;
+  fiber *f = &m->fibers[id];
+  uint8_t *top = stack_of(m, id) + STACK_BYTES - (id % 24) * STACK_COLOUR_BYTES;
+
+  memset(f, 0, sizeof *f);
+  f->id = (uint16_t)id;
+  f->start = start;
+  f->argument = argument;
+  f->slot_in_runnable = NOBODY;
+  if (m->target.tls_bytes) {
+    top = f->tls = place_tls(m, top);
+  }
+  f->sp = first_frame(f, top);
+  m->live++;
+  m->strategy->spawn(m, f);
+  make_runnable(m, f);
+  return f;
+}
+
+static void run_key_destructors(ds_machine *m, fiber *f)
+{
+  for (uint32_t i = 0; i < m->key_count; i++) {
+    void *value = f->keys[i];
+    f->keys[i] = NULL;
+    if (value && m->key_destructor[i]) {
+      m->key_destructor[i](value);
+    }
+  }
+}
+
+void fiber_exit(ds_machine *m, void *value)
+{
+  fiber *f = m->current;
+
+  run_key_destructors(m, f);
+  observe(m, DS_EV_EXIT, THREAD_OBJECT(f->id), 0, 0, 0);
+  f->value = value;
+  f->done = 1;
+  m->live--;
+  if (f->joiner) {
+    make_runnable(m, &m->fibers[f->joiner - 1]);
+  }
+  make_blocked(m, f);
+  if (m->live == 0) {
+    finish_quietly(m);
+  }
+  block(m, DS_EV_EXIT, THREAD_OBJECT(f->id), 0);
+  __builtin_unreachable();
+}
+
+/* The argument of __tls_get_addr in the x86-64 and aarch64 ABIs. */
+typedef struct tls_index {
+  size_t module, offset;
+} tls_index;
+
+void *sim_tls_get_addr(void *index)
+{
+  return ds_current->current->tls + ((const tls_index *)index)->offset;
+}

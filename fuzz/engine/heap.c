@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory of a run: an arena from which blocks are cut and to which nothing returns before the
+ * run ends, so resetting the heap is setting one pointer. New blocks are filled with 0xaa and
+ * freed ones with 0xdd: what a program reads there is the same in every run.
+ *
+ * Stacks that the target switches itself come from mmap(MAP_STACK): slots whose lowest page is
+ * always a guard, so that mprotect(PROT_NONE) on it costs nothing. They are not filled; the build
+ * initialises automatic variables instead.
+ */
+#include "machine.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "posix.h"
+
+enum { LIVE = 0x6576696c, FREED = 0x65657266, ALIGNMENT = 16, FILL_FREED_MOST = 256 };
+
+typedef struct block_header { /* directly below the block; doubles as a red zone */
+  uint64_t bytes;
+  uint32_t state;
+  uint32_t unused;
+} block_header;
+
+_Static_assert(sizeof(block_header) == ALIGNMENT, "keeps blocks aligned");
+
+void heap_reset(ds_machine *m)
+{
+  m->bump = arena_of(m);
+  m->free_slot = NOBODY;
+  m->slots_used = 0;
+}
+
+void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment)
+{
+  alignment = alignment < ALIGNMENT ? ALIGNMENT : alignment;
+  const uintptr_t start = (uintptr_t)m->bump + sizeof(block_header) + alignment - 1;
+  uint8_t *block = (uint8_t *)(start & ~(uintptr_t)(alignment - 1));
+
+  if (bytes > ARENA_BYTES || block + bytes + ALIGNMENT > m->arena_end) {
+    finish(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, "heap of %d MiB is exhausted", ARENA_BYTES >> 20);
+  }
+  m->bump = block + ((bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
+  ((block_header *)block)[-1] = (block_header){.bytes = bytes, .state = LIVE};
+  return block;
+}
+
+static block_header *header_of(ds_machine *m, void *block, uintptr_t pc)
+{
+  const uintptr_t at = (uintptr_t)block - (uintptr_t)arena_of(m);
+  block_header *h = (block_header *)block - 1;
+
+  if (at < sizeof *h || (uint8_t *)block >= m->bump || at % ALIGNMENT ||
+      (h->state != LIVE && h->state != FREED)) {
+    finish(m, DS_FAIL, DS_BAD_FREE, pc, "free of a pointer that malloc never returned");
+  }
+  if (h->state == FREED) {
+    finish(m, DS_FAIL, DS_BAD_FREE, pc, "double free of a block of %lu bytes",
+           (unsigned long)h->bytes);
+  }
+  return h;
+}
+
+void *sim_malloc(size_t bytes)
+{
+  void *block = heap_allocate(ds_current, bytes, ALIGNMENT);
+  return memset(block, 0xaa, bytes);
+}
+
+void *sim_calloc(size_t count, size_t bytes)
+{
+  size_t total;
+
+  if (__builtin_mul_overflow(count, bytes, &total)) {
+    ds_current->current->error = ENOMEM;
+    return NULL;
+  }
+  return memset(heap_allocate(ds_current, total, ALIGNMENT), 0, total);
+}
+
+void sim_free(void *block)
+{
+  if (!block) {
+    return;
+  }
+  block_header *h = header_of(ds_current, block, CALLER);
+  h->state = FREED;
+  memset(block, 0xdd, h->bytes < FILL_FREED_MOST ? h->bytes : FILL_FREED_MOST);
+}
+
+void *sim_realloc(void *block, size_t bytes)
+{
+  if (!block) {
+    return sim_malloc(bytes);
+  }
+  const size_t old_bytes = header_of(ds_current, block, CALLER)->bytes;
+  void *larger = sim_malloc(bytes);
+  memcpy(larger, block, old_bytes < bytes ? old_bytes : bytes);
+  sim_free(block);
+  return larger;
+}
+
+void *sim_aligned_alloc(size_t alignment, size_t bytes)
+{
+  if (!alignment || (alignment & (alignment - 1))) {
+    ds_current->current->error = EINVAL;
+    return NULL;
+  }
+  return memset(heap_allocate(ds_current, bytes, alignment), 0xaa, bytes);
+}
+
+int sim_posix_memalign(void **block, size_t alignment, size_t bytes)
+{
+  if (alignment < sizeof(void *) || (alignment & (alignment - 1))) {
+    return EINVAL;
+  }
+  *block = sim_aligned_alloc(alignment, bytes);
+  return 0;
+}
+
+char *sim_strdup(const char *text)
+{
+  const size_t bytes = strlen(text) + 1;
+  return memcpy(sim_malloc(bytes), text, bytes);
+}
+
+/* ------------------------------------------------------------------ target-switched stacks */
+
+static uint8_t *slots_of(const ds_machine *m)
+{
+  return m->region + STACK_REGION;
+}
+
+uint32_t slot_of(const ds_machine *m, uintptr_t address)
+{
+  const uintptr_t at = address - (uintptr_t)slots_of(m);
+  return at < SLOT_REGION ? (uint32_t)(at / SLOT_BYTES) : NOBODY;
+}
+
+static void *take_slot(ds_machine *m)
+{
+  uint16_t slot = m->free_slot;
+
+  if (slot != NOBODY) {
+    m->free_slot = m->slot_next_free[slot];
+  } else if (m->slots_used < SLOTS) {
+    slot = m->slots_used++;
+  } else {
+    finish(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, "limit of %d coroutine stacks reached", SLOTS);
+  }
+  m->slot_task[slot] = 0;
+  return slots_of(m) + (size_t)slot * SLOT_BYTES;
+}
+
+void *sim_mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+  ds_machine *m = ds_current;
+
+  (void)hint, (void)protection, (void)offset;
+  if (fd >= 0 || !(flags & MAP_ANONYMOUS) || (flags & MAP_FIXED)) {
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "mmap of anything but anonymous memory");
+  }
+  if (!(flags & MAP_STACK)) {
+    return memset(heap_allocate(m, bytes, PAGE_BYTES), 0, bytes);
+  }
+  if (bytes > SLOT_BYTES) {
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "stack of %lu bytes; the most is %d",
+           (unsigned long)bytes, SLOT_BYTES);
+  }
+  return take_slot(m);
+}
+
+int sim_munmap(void *address, size_t bytes)
+{
+  ds_machine *m = ds_current;
+  const uint32_t slot = slot_of(m, (uintptr_t)address);
+
+  (void)bytes;
+  if (slot != NOBODY) {
+    m->slot_next_free[slot] = m->free_slot;
+    m->free_slot = (uint16_t)slot;
+  }
+  return 0;
+}
+
+/* The guard page of a stack is there already; anything else the machine does not imitate. */
+int sim_mprotect(void *address, size_t bytes, int protection)
+{
+  ds_machine *m = ds_current;
+  const uint32_t slot = slot_of(m, (uintptr_t)address);
+  const int is_guard =
+      slot != NOBODY && address == slots_of(m) + (size_t)slot * SLOT_BYTES && bytes <= PAGE_BYTES;
+
+  if (!is_guard || protection != PROT_NONE) {
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER,
+           "mprotect of anything but the lowest page of a stack");
+  }
+  return 0;
+}

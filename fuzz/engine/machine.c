@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Life of a machine: create, load, run, batch. What a run leaves is copied out by the getters. */
+#include "machine.h"
+#include "strategy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+__thread ds_machine *ds_current __attribute__((tls_model("initial-exec")));
+
+/* ------------------------------------------------------------------ create and destroy */
+
+uint32_t ds_abi_version(void)
+{
+  return DS_ABI_VERSION;
+}
+
+uint32_t ds_abi_size(uint32_t which)
+{
+  static const uint32_t sizes[] = {sizeof(ds_op),       sizeof(ds_deviation), sizeof(ds_case),
+                                   sizeof(ds_strategy), sizeof(ds_result),    sizeof(ds_totals),
+                                   sizeof(ds_event),    sizeof(ds_waiter)};
+  return which < sizeof sizes / sizeof *sizes ? sizes[which] : 0;
+}
+
+static void *reserve(size_t bytes)
+{
+  void *at =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return at == MAP_FAILED ? NULL : at;
+}
+
+static int protect_guards(uint8_t *region)
+{
+  int failed = 0;
+
+  for (int i = 0; i < DS_THREAD_MAX; i++) {
+    failed |= mprotect(region + (size_t)i * STACK_BYTES, PAGE_BYTES, PROT_NONE);
+  }
+  for (int i = 0; i < SLOTS; i++) {
+    failed |= mprotect(region + STACK_REGION + (size_t)i * SLOT_BYTES, PAGE_BYTES, PROT_NONE);
+  }
+  return failed;
+}
+
+enum { SHADOW_BYTES = (REGION_BYTES >> SHADOW_SHIFT) * (int)sizeof(shadow_cell) };
+
+ds_machine *ds_machine_create(char *error, size_t error_size)
+{
+  ds_machine *m = calloc(1, sizeof *m);
+
+  if (!m || !(m->region = reserve(REGION_BYTES)) || !(m->shadow = reserve(SHADOW_BYTES)) ||
+      protect_guards(m->region)) {
+    snprintf(error, error_size, "cannot reserve %d MiB of address space",
+             (REGION_BYTES + SHADOW_BYTES) >> 20);
+    ds_machine_destroy(m);
+    return NULL;
+  }
+  m->arena_end = arena_of(m) + ARENA_BYTES;
+  return m;
+}
+
+void ds_machine_destroy(ds_machine *m)
+{
+  if (!m) {
+    return;
+  }
+  module_unload(m);
+  if (m->region) {
+    munmap(m->region, REGION_BYTES);
+  }
+  if (m->shadow) {
+    munmap(m->shadow, SHADOW_BYTES);
+  }
+  free(m->records);
+  free(m->actor_ops);
+  free(m->deviations);
+  free(m->events);
+  free(m->text);
+  free(m->names);
+  free(m->classes);
+  free(m);
+}
+
+int ds_machine_load(ds_machine *m, const char *path, char *error, size_t error_size)
+{
+  if (m->target.handle) {
+    snprintf(error, error_size, "this machine has a target already");
+    return -1;
+  }
+  if (module_load(m, path, error, error_size)) {
+    module_unload(m);
+    return -1;
+  }
+  return 0;
+}
+
+void *enlarge(void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes)
+{
+  if (*capacity >= needed) {
+    return array;
+  }
+  void *larger = realloc(array, needed * element_bytes);
+  if (!larger) {
+    abort(); /* outside of a run there is nowhere to go */
+  }
+  *capacity = needed;
+  return larger;
+}
+
+void *grow(ds_machine *m, void *array, uint32_t *capacity, uint32_t most, size_t element_bytes)
+{
+  const uint32_t wanted = *capacity ? *capacity * 2 : 256;
+  const uint32_t next = wanted > most ? most : wanted;
+  void *larger = next > *capacity ? realloc(array, next * element_bytes) : NULL;
+
+  if (!larger) {
+    finish(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, "limit of %u records of one run reached", most);
+  }
+  *capacity = next;
+  return larger;
+}
+
+/* ------------------------------------------------------------------ the end of a run */
+
+void set_outcome(ds_machine *m, uint32_t verdict, uint32_t outcome, uintptr_t pc,
+                 const char *message)
+{
+  ds_result *r = m->result;
+
+  if (r->outcome != DS_OK) {
+    return;
+  }
+  r->verdict = verdict;
+  r->outcome = outcome;
+  r->thread = m->current->id;
+  r->pc = module_offset(m, pc);
+  if (message != r->message) {
+    snprintf(r->message, sizeof r->message, "%s", message);
+  }
+}
+
+static NORETURN void leave(ds_machine *m)
+{
+  ds_leave(m->host_sp);
+}
+
+void finish(ds_machine *m, uint32_t verdict, uint32_t outcome, uintptr_t pc, const char *format,
+            ...)
+{
+  va_list arguments;
+
+  va_start(arguments, format);
+  vsnprintf(m->result->message, sizeof m->result->message, format, arguments);
+  va_end(arguments);
+  m->result->task = current_task(m);
+  set_outcome(m, verdict, outcome, pc, m->result->message);
+  leave(m);
+}
+
+void finish_rule(ds_machine *m, const char *rule, const char *site, const char *format,
+                 va_list arguments)
+{
+  ds_result *r = m->result;
+
+  snprintf(r->rule, sizeof r->rule, "%s", rule);
+  snprintf(r->site, sizeof r->site, "%s", site);
+  vsnprintf(r->message, sizeof r->message, format, arguments);
+  r->task = current_task(m);
+  set_outcome(m, DS_FAIL, DS_RULE, 0, r->message);
+  leave(m);
+}
+
+void finish_quietly(ds_machine *m)
+{
+  leave(m);
+}
+
+/* ------------------------------------------------------------------ one run */
+
+static void *main_thread(void *argument)
+{
+  (void)argument;
+  ds_current->target.driver_main();
+  return NULL;
+}
+
+static const strategy *strategy_of(uint32_t kind)
+{
+  static const strategy *const all[] = {[DS_STRATEGY_REPLAY] = &strategy_replay,
+                                        [DS_STRATEGY_RANDOM] = &strategy_random,
+                                        [DS_STRATEGY_STICKY] = &strategy_sticky,
+                                        [DS_STRATEGY_PCT] = &strategy_pct,
+                                        [DS_STRATEGY_BYTES] = &strategy_bytes};
+  return kind < sizeof all / sizeof *all ? all[kind] : &strategy_replay;
+}
+
+static void reset(ds_machine *m, ds_result *result)
+{
+  if (++m->run_number == 0) { /* stale shadow cells could look current */
+    memset(m->shadow, 0, SHADOW_BYTES);
+    m->run_number = 1;
+  }
+  memset(result, 0, offsetof(ds_result, rule));
+  result->rule[0] = result->site[0] = result->message[0] = 0;
+  m->result = result;
+  m->steps = m->choices = m->switches = 0;
+  m->runnable_count = m->fiber_count = m->live = 0;
+  m->now_ns = 1000000000; /* a clock that shows 0 is too special */
+  m->descriptor_count = m->task_count = m->key_count = 0;
+  m->deviation_count = m->waiter_count = 0;
+  m->byte_next = 0;
+  m->fuel = m->fuel_start = 1;
+  m->had_choice = 0;
+  observe_reset(m);
+  heap_reset(m);
+  module_reset(m);
+  program_reset(m);
+}
+
+/* Everything that depends on the case and the flags but not on the seed. */
+static void prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t flags)
+{
+  m->input = c;
+  m->flags = flags;
+  m->strategy_config = *s;
+  m->strategy = strategy_of(s->kind);
+  m->step_limit = c->step_limit ? c->step_limit : STEP_LIMIT_DEFAULT;
+  m->fiber_limit =
+      c->thread_limit && c->thread_limit < DS_THREAD_MAX ? c->thread_limit : DS_THREAD_MAX;
+  m->bytes = c->bytes;
+  m->byte_count = c->byte_count;
+}
+
+static void run_once(ds_machine *m, uint64_t seed, ds_result *result)
+{
+  reset(m, result);
+  m->random = seed * 0xa0761d6478bd642fu + 0x1234567;
+  m->running = 1;
+  fiber entry; /* host side of the first switch: finish() returns here, or the last fiber's end */
+  m->current = &entry;
+  memset(&entry, 0, sizeof entry);
+  m->strategy->begin(m);
+  m->current = fiber_create(m, main_thread, NULL);
+  ds_switch(&m->host_sp, m->current->sp);
+  m->running = 0;
+  result->steps = m->steps;
+  result->choices = m->choices;
+  result->switches = m->switches;
+  result->trace_hash = m->trace_hash;
+  result->class_hash = m->class_hash;
+  result->virtual_ns = m->now_ns - 1000000000;
+  result->threads = m->fiber_count;
+  result->pct_steps = m->strategy == &strategy_pct ? m->pct_steps : 0;
+  result->deviation_count = m->deviation_count;
+  result->event_count = m->event_count;
+  result->waiter_count = m->waiter_count;
+}
+
+uint32_t ds_run(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t flags,
+                ds_result *result)
+{
+  ds_machine *before = ds_current;
+
+  fault_enter(m);
+  ds_current = m;
+  m->totals = NULL;
+  prepare(m, c, s, flags);
+  program_prepare(m, c);
+  m->pct_longest = s->pct_steps;
+  run_once(m, s->seed, result);
+  ds_current = before;
+  fault_leave(m);
+  return result->verdict;
+}
+
+/* ------------------------------------------------------------------ many runs */
+
+static void add_totals(ds_machine *m, ds_totals *t, const ds_result *r, uint64_t seed)
+{
+  t->runs++;
+  t->pass += r->verdict == DS_PASS;
+  t->unknown += r->verdict == DS_UNKNOWN;
+  t->steps += r->steps;
+  t->choices += r->choices;
+  t->switches += r->switches;
+  t->outcome[r->outcome]++;
+  for (uint32_t marks = r->marks; marks; marks &= marks - 1) {
+    t->marked[__builtin_ctz(marks)]++;
+  }
+  t->marked_any += r->marks != 0;
+  if (m->flags & DS_FLAG_HASH) {
+    t->new_classes += class_seen(m, r->class_hash);
+  }
+  if (r->verdict == DS_FAIL && t->fail++ == 0) {
+    t->first_fail_seed = seed;
+    t->first_fail_pct_steps = r->pct_steps;
+    t->first_fail = *r;
+  }
+}
+
+uint32_t ds_batch(ds_machine *m, const ds_case *c, const ds_strategy *s, uint64_t count,
+                  uint32_t flags, ds_totals *totals)
+{
+  ds_machine *before = ds_current;
+  const uint64_t failed_before = totals->fail;
+  ds_result result;
+
+  fault_enter(m);
+  ds_current = m;
+  m->totals = totals;
+  prepare(m, c, s, flags);
+  program_prepare(m, c);
+  m->pct_longest = 0;
+  m->interrupt = 0;
+  for (uint64_t i = 0; i < count && !m->interrupt; i++) {
+    run_once(m, s->seed + i, &result);
+    add_totals(m, totals, &result, s->seed + i);
+    if (result.verdict == DS_FAIL && flags & DS_FLAG_STOP) {
+      break;
+    }
+  }
+  m->totals = NULL;
+  ds_current = before;
+  fault_leave(m);
+  return totals->fail > failed_before ? DS_FAIL : DS_PASS;
+}
+
+void ds_interrupt(ds_machine *m)
+{
+  m->interrupt = 1;
+}
+
+/* ------------------------------------------------------------------ what the last run left */
+
+#define COPY_OUT(name, type, array, total)                                                         \
+  uint32_t name(const ds_machine *m, type *out, uint32_t capacity)                                 \
+  {                                                                                                \
+    const uint32_t n = m->total < capacity ? m->total : capacity;                                  \
+    if (n) {                                                                                       \
+      memcpy(out, m->array, n * sizeof *out);                                                      \
+    }                                                                                              \
+    return m->total;                                                                               \
+  }
+
+COPY_OUT(ds_deviations, ds_deviation, deviations, deviation_count)
+COPY_OUT(ds_events, ds_event, events, event_count)
+COPY_OUT(ds_waiters, ds_waiter, waiters, waiter_count)
+
+const char *ds_text(const ds_machine *m, uint32_t offset)
+{
+  return offset && offset < m->text_bytes ? m->text + offset : "";
+}
+
+const uint8_t *ds_coverage(const ds_machine *m, uint64_t *size)
+{
+  *size = m->target.text.bytes;
+  return m->target.coverage;
+}
+
+void ds_coverage_clear(ds_machine *m)
+{
+  memset(m->target.coverage, 0, m->target.text.bytes);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the machine: its state and the few inline steps that every visible operation takes.
+ *
+ * One file, one idea: schedule.c (who runs next), strategy_*.c (what chooses), fiber.c (simulated
+ * threads), sync.c (mutexes, conditions, once, join), file.c (event counters, poll), clock.c
+ * (virtual time), heap.c (memory of a run), module.c (the target's copy), observe.c (hashes,
+ * events, counters), task.c (what drivers say), report.c (who waits for whom), fault.c (signals),
+ * tsan_abi.c and symbols.c (what the target is bound to), machine.c (create, run, batch).
+ *
+ * Everything here runs on one OS thread at a time; nothing is shared between machines but the
+ * libFuzzer counters of observe.c.
+ */
+#ifndef DRAINSTORM_MACHINE_H
+#define DRAINSTORM_MACHINE_H
+
+#include "driver.h"
+#include "engine.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD __attribute__((noinline, cold))
+#define NORETURN __attribute__((noreturn))
+/* The caller's address in the target. Every entry point of the target uses it. */
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
+/* Sizes of the simulated computer. Address space is reserved, memory is used when touched. */
+enum {
+  PAGE_BYTES = 4096,
+  STACK_BYTES = 64 << 10,   /* per thread, its lowest page is a guard */
+  STACK_COLOUR_BYTES = 704, /* shifts stacks apart: no 4 KiB aliasing between them */
+  SLOT_BYTES = 68 << 10,    /* per stack that the target switches itself, guard included */
+  SLOTS = 256,
+  ARENA_BYTES = 8 << 20,
+  DESCRIPTORS = 128,
+  DESCRIPTOR_FIRST = 100, /* simulated descriptors start here */
+  TASKS = 128,
+  KEYS = 16,
+  SHADOW_SHIFT = 3,  /* one shadow cell describes 8 bytes */
+  NUMBERED = 0x1000, /* objects without an address: below this number */
+  STEP_LIMIT_DEFAULT = 20000,
+  STACK_REGION = DS_THREAD_MAX * STACK_BYTES,
+  SLOT_REGION = SLOTS * SLOT_BYTES,
+  REGION_BYTES = STACK_REGION + SLOT_REGION + ARENA_BYTES,
+};
+
+enum { NOBODY = 0xffff }; /* no thread, no slot */
+
+#define FUEL_UNLIMITED (INT32_MAX / 2)
+
+/* What a thread is about to do when it stands at a scheduling point. */
+typedef struct pending {
+  const void *object;
+  uintptr_t pc;
+  uint32_t kind; /* DS_EV_* */
+} pending;
+
+typedef struct fiber {
+  void *sp; /* offset 0: switch_x86_64.S */
+  pending op;
+  uint32_t position; /* scheduling points reached; brought up to date by schedule() */
+  uint16_t id;
+  uint16_t slot_in_runnable; /* index in machine.runnable, NOBODY = not runnable */
+  uint16_t next_waiter;      /* id + 1 of the next one in the list that this fiber is on, 0 = end */
+  uint8_t done, detached, timed_out, interrupted, yielded, in_poll, linked;
+  uint32_t asked[DS_KINDS]; /* questions so far, for kinds other than DS_KIND_RUN */
+  uint32_t priority;        /* PCT */
+  uint32_t cursor[DS_KINDS], cursor_end[DS_KINDS]; /* replay: its records */
+  uint64_t wake_ns;                                /* wakes by itself at this time, 0 = never */
+  const void *waits_on; /* object of the list or descriptor set that it waits on */
+  uint32_t waits_kind;  /* DS_EV_* while it is blocked, DS_EV_NONE otherwise */
+  uint32_t hash_ops;    /* visible operations so far, for class_hash */
+  uint16_t joiner;      /* id + 1 of the thread that waits for the end of this one */
+  uint16_t task;        /* task entered on its own stack */
+  int error;            /* its errno */
+  uint8_t actor;        /* actor whose operation it took last */
+  void *(*start)(void *);
+  void *argument;
+  void *value; /* returned */
+  void *keys[KEYS];
+  uint8_t *tls; /* its copy of the target's _Thread_local data */
+} fiber;
+
+/* Order of accesses to 8 bytes, kept only while hashing or collecting feedback. */
+typedef struct shadow_cell {
+  uint32_t run;     /* cell belongs to this run; anything else counts as all zero */
+  uint32_t version; /* writes so far */
+  uint32_t site;    /* who wrote last: offset in the target */
+  uint16_t thread;
+  uint16_t unused;
+} shadow_cell;
+
+typedef struct range {
+  uintptr_t base;
+  size_t bytes;
+} range;
+
+typedef struct data_range { /* a writable part of the target, restored before every run */
+  range at;
+  uint8_t *image;
+  shadow_cell *shadow;
+} data_range;
+
+enum { DATA_RANGES = 4 };
+
+typedef struct module {
+  void *handle;
+  uintptr_t base; /* load address: everything canonical is an offset from it */
+  range text;
+  range whole; /* lowest to highest loaded address */
+  data_range data[DATA_RANGES];
+  uint32_t data_count;
+  const uint8_t *tls_image;
+  size_t tls_file_bytes, tls_bytes, tls_align;
+  size_t tls_module_id;
+  void (*driver_main)(void);
+  int (*driver_idle)(void);
+  uint8_t *coverage; /* text.bytes bytes */
+} module;
+
+typedef struct descriptor {
+  uint64_t counter;
+  uint32_t version;
+  uint8_t open, nonblocking, semaphore;
+} descriptor;
+
+typedef struct task {
+  char name[24];
+  const char *waits; /* literal of the driver, NULL = not waiting */
+  uint16_t holder_task;
+  int16_t holder_thread;
+  uint8_t live;
+} task;
+
+typedef struct named_object {
+  uint64_t object;
+  size_t bytes;
+  char name[40];
+} named_object;
+
+typedef struct strategy strategy; /* strategy.h */
+
+struct ds_machine {
+  /* hot: touched at every scheduling point */
+  fiber *current;
+  int32_t fuel;       /* scheduling points left until the strategy is asked again */
+  int32_t fuel_start; /* its value when it was set: fuel_start - fuel points have passed since */
+  uint32_t observing; /* DS_FLAG_* that need observe() */
+  uint32_t runnable_count;
+  uint16_t runnable[DS_THREAD_MAX];
+  uint64_t steps, choices, switches, step_limit;
+  const strategy *strategy;
+  uint64_t random;
+  uint32_t run_number; /* of this machine, never 0 */
+  uint32_t flags;
+
+  /* strategies */
+  ds_strategy strategy_config;
+  uint32_t sticky_left, sticky_table_for;
+  uint16_t sticky_table[1024];
+  uint32_t pct_count, pct_next, pct_changes, pct_low, pct_steps, pct_longest;
+  uint32_t pct_change[32];
+  uint8_t had_choice; /* the points since the last question were choices */
+  const uint8_t *bytes;
+  uint32_t byte_count, byte_next;
+  ds_deviation *records; /* sorted by (kind, thread, position) */
+  uint32_t record_count, record_capacity;
+
+  /* the run */
+  const ds_case *input;
+  uint32_t fiber_count, fiber_limit, live;
+  uint64_t now_ns;
+  ds_result *result;
+  uint32_t next_op[256]; /* per actor: index into the case's operations, see task.c */
+  uint16_t actor_first[257];
+  uint16_t *actor_ops;
+  uint32_t actor_ops_capacity;
+  ds_totals *totals;
+  uint8_t *bump, *arena_end;
+  uint16_t free_slot, slots_used;
+  uint16_t slot_next_free[SLOTS];
+  uint16_t slot_task[SLOTS];
+  descriptor descriptors[DESCRIPTORS];
+  uint32_t descriptor_count;
+  task tasks[TASKS];
+  uint32_t task_count;
+  uint32_t key_count;
+  void (*key_destructor[KEYS])(void *);
+  volatile uint8_t running, interrupt;
+
+  /* memory */
+  uint8_t *region; /* thread stacks, then target-switched stacks, then the arena */
+  shadow_cell *shadow;
+  shadow_cell numbered[NUMBERED]; /* of DESCRIPTOR_OBJECT() and THREAD_OBJECT() */
+  void *host_sp;
+  module target;
+
+  /* what a run leaves behind */
+  ds_deviation *deviations;
+  uint32_t deviation_count, deviation_capacity;
+  ds_event *events;
+  uint32_t event_count, event_capacity;
+  ds_waiter waiters[DS_THREAD_MAX + TASKS];
+  uint32_t waiter_count;
+  char *text;
+  uint32_t text_bytes, text_capacity;
+  named_object *names;
+  uint32_t name_count, name_capacity;
+  char name_buffer[96];
+  uint64_t trace_hash, class_hash;
+  uint64_t *classes; /* open addressing, 0 = free */
+  uint32_t class_count, class_capacity;
+
+  /* watchdog */
+  uint32_t watch_run, watch_ticks;
+  int64_t watch_progress;
+
+  fiber fibers[DS_THREAD_MAX];
+};
+
+/* The machine that runs on this OS thread, NULL outside of ds_run() and ds_batch(). */
+extern __thread ds_machine *ds_current __attribute__((tls_model("initial-exec")));
+
+/* ------------------------------------------------------------------ machine.c */
+
+/* End the run. The first call wins; never returns. */
+COLD NORETURN void finish(ds_machine *m, uint32_t verdict, uint32_t outcome, uintptr_t pc,
+                          const char *format, ...) __attribute__((format(printf, 5, 6)));
+COLD NORETURN void finish_rule(ds_machine *m, const char *rule, const char *site,
+                               const char *format, va_list arguments);
+/* Fill the result without leaving: for the signal handler. */
+void set_outcome(ds_machine *m, uint32_t verdict, uint32_t outcome, uintptr_t pc,
+                 const char *message);
+COLD NORETURN void finish_quietly(ds_machine *m); /* everything has ended */
+/* An array with room for `needed` elements: for inputs, whose size is known before the run. */
+void *enlarge(void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes);
+/* A size that grows by doubling; ends the run with DS_MEMORY_LIMIT beyond `most`. */
+void *grow(ds_machine *m, void *array, uint32_t *capacity, uint32_t most, size_t element_bytes);
+
+/* ------------------------------------------------------------------ switch_x86_64.S */
+
+/* Save the caller's registers and stack pointer in *save, go on with the stack pointer `to`. */
+void ds_switch(void **save, void *to);
+/* Leave the run: go on where ds_switch() saved `host_sp`. */
+NORETURN void ds_leave(void *host_sp);
+extern char ds_host_resume[]; /* where a signal handler sends the OS thread, sp = host_sp */
+extern char ds_fiber_entry[]; /* first return address of a fiber: calls r12(r13) */
+
+/* ------------------------------------------------------------------ schedule.c */
+
+/* Ask who runs next, at a scheduling point or because the current fiber is blocked. Returns when
+ * the current fiber is chosen again. */
+void schedule(ds_machine *m);
+/* The answer to a question other than "who runs": 0 .. options-1, 0 = quiet default. */
+uint32_t choose(ds_machine *m, uint32_t kind, uint32_t options);
+void make_runnable(ds_machine *m, fiber *f);
+void make_blocked(ds_machine *m, fiber *f);
+/* Who runs if nobody objects: the current thread, else the next id upwards that can. */
+uint32_t quiet_default(const ds_machine *m);
+/* The first runnable id >= `from`, cyclic. */
+uint32_t runnable_from(const ds_machine *m, uint32_t from);
+/* Block the current fiber on `object` and schedule; returns when somebody made it runnable. */
+void block(ds_machine *m, uint32_t kind, const void *object, uintptr_t pc);
+
+/* The scheduling point before a visible operation. */
+static inline void point(ds_machine *m, uint32_t kind, const void *object, uintptr_t pc)
+{
+  fiber *f = m->current;
+
+  f->op = (pending){object, pc, kind};
+  if (LIKELY(--m->fuel > 0)) {
+    return;
+  }
+  schedule(m);
+}
+
+/* Have the strategy asked at the next point: the set of runnable threads has changed. */
+static inline void ask_soon(ds_machine *m)
+{
+  if (m->fuel > 1) {
+    m->fuel_start -= m->fuel - 1;
+    m->fuel = 1;
+  }
+}
+
+/* ------------------------------------------------------------------ fiber.c */
+
+fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument);
+NORETURN void fiber_exit(ds_machine *m, void *value);
+void *sim_tls_get_addr(void *index);
+
+/* ------------------------------------------------------------------ heap.c */
+
+void heap_reset(ds_machine *m);
+void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment);
+static inline uint8_t *arena_of(const ds_machine *m)
+{
+  return m->region + STACK_REGION + SLOT_REGION;
+}
+/* The target-switched stack that contains `address`, or NOBODY. */
+uint32_t slot_of(const ds_machine *m, uintptr_t address);
+
+/* ------------------------------------------------------------------ module.c */
+
+int module_load(ds_machine *m, const char *path, char *error, size_t error_size);
+void module_unload(ds_machine *m);
+void module_reset(ds_machine *m);
+static inline uint64_t module_offset(const ds_machine *m, uintptr_t pc)
+{
+  return pc - m->target.whole.base < m->target.whole.bytes ? pc - m->target.base : 0;
+}
+
+/* ------------------------------------------------------------------ observe.c */
+
+/* The part of observing that costs: hashes, events, counters. */
+void observe_slow(ds_machine *m, uint32_t kind, const void *object, uint32_t size_order,
+                  uint64_t old, uint64_t value);
+void observe_reset(ds_machine *m);
+/* Name of an address that is the same in every process: space << 40 | offset. */
+uint64_t canonical(const ds_machine *m, uint64_t address);
+ds_event *event_add(ds_machine *m, uint32_t kind);
+uint32_t text_add(ds_machine *m, const char *text);
+uint32_t class_seen(ds_machine *m, uint64_t hash); /* 1 = new */
+
+/* Tell what has just been done: called after the operation, before the next point. */
+static inline void observe(ds_machine *m, uint32_t kind, const void *object, uint32_t size_order,
+                           uint64_t old, uint64_t value)
+{
+  if (UNLIKELY(m->observing)) {
+    observe_slow(m, kind, object, size_order, old, value);
+  }
+}
+
+/* Objects that have no address: descriptors and threads. */
+#define DESCRIPTOR_OBJECT(fd) ((const void *)(uintptr_t)(0x100u + (unsigned)(fd)))
+#define THREAD_OBJECT(id) ((const void *)(uintptr_t)(0x800u + (unsigned)(id)))
+
+/* ------------------------------------------------------------------ sync.c, file.c */
+
+struct sim_mutex;
+void wake_pollers(ds_machine *m, int fd);
+int mutex_owner(const void *mutex); /* thread id, -1 = free */
+
+/* ------------------------------------------------------------------ task.c, report.c, fault.c */
+
+void program_prepare(ds_machine *m, const ds_case *c); /* once per case */
+void program_reset(ds_machine *m);                     /* once per run */
+uint32_t current_task(const ds_machine *m);
+void report_waiters(ds_machine *m);
+void fault_enter(ds_machine *m);
+void fault_leave(ds_machine *m);
+
+/* ------------------------------------------------------------------ symbols.c */
+
+typedef struct symbol {
+  const char *name;
+  void *function;
+} symbol;
+extern const symbol ds_symbols[];
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a target's stub may name, and what it is bound to. */
+#include "machine.h"
+#include "posix.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define OURS(name) {#name, (void *)(uintptr_t)name}
+#define INSTEAD(name, function) {#name, (void *)(uintptr_t)function}
+
+#define DECLARE(name) extern void name(void);
+#define SIZES(X, name) X(name##1) X(name##2) X(name##4) X(name##8) X(name##16)
+#define WIDE(X, name) X(name##2) X(name##4) X(name##8) X(name##16)
+#define PLAIN_ACCESSES(X)                                                                          \
+  SIZES(X, __tsan_read)                                                                            \
+  SIZES(X, __tsan_write)                                                                           \
+  SIZES(X, __tsan_volatile_read)                                                                   \
+  SIZES(X, __tsan_volatile_write)                                                                  \
+  WIDE(X, __tsan_unaligned_read)                                                                   \
+  WIDE(X, __tsan_unaligned_write)                                                                  \
+  WIDE(X, __tsan_unaligned_volatile_read)                                                          \
+  WIDE(X, __tsan_unaligned_volatile_write)                                                         \
+  X(__tsan_read_range)                                                                             \
+  X(__tsan_write_range)                                                                            \
+  X(__tsan_func_entry)                                                                             \
+  X(__tsan_func_exit)                                                                              \
+  X(__tsan_vptr_read)                                                                              \
+  X(__tsan_vptr_update)                                                                            \
+  X(__tsan_memcpy)                                                                                 \
+  X(__tsan_memmove)                                                                                \
+  X(__tsan_memset)                                                                                 \
+  X(__tsan_atomic_thread_fence)                                                                    \
+  X(__tsan_atomic_signal_fence)                                                                    \
+  X(__sanitizer_cov_trace_pc)
+#define ATOMICS(X, bits)                                                                           \
+  X(__tsan_atomic##bits##_load)                                                                    \
+  X(__tsan_atomic##bits##_store)                                                                   \
+  X(__tsan_atomic##bits##_exchange)                                                                \
+  X(__tsan_atomic##bits##_fetch_add)                                                               \
+  X(__tsan_atomic##bits##_fetch_sub)                                                               \
+  X(__tsan_atomic##bits##_fetch_and)                                                               \
+  X(__tsan_atomic##bits##_fetch_or)                                                                \
+  X(__tsan_atomic##bits##_fetch_xor)                                                               \
+  X(__tsan_atomic##bits##_fetch_nand)                                                              \
+  X(__tsan_atomic##bits##_compare_exchange_strong)                                                 \
+  X(__tsan_atomic##bits##_compare_exchange_weak)                                                   \
+  X(__tsan_atomic##bits##_compare_exchange_val)
+#define ALL_ATOMICS(X) ATOMICS(X, 8) ATOMICS(X, 16) ATOMICS(X, 32) ATOMICS(X, 64) ATOMICS(X, 128)
+
+/* Only their addresses are taken here, so one declaration fits all. */
+PLAIN_ACCESSES(DECLARE)
+ALL_ATOMICS(DECLARE)
+
+#define ROW(name) OURS(name),
+
+const symbol ds_symbols[] = {
+    /* code generation */
+    PLAIN_ACCESSES(ROW) ALL_ATOMICS(ROW) INSTEAD(__tls_get_addr, sim_tls_get_addr),
+    /* driver.h */
+    OURS(ds_next),
+    OURS(ds_has_program),
+    OURS(ds_skip),
+    OURS(ds_fail),
+    OURS(ds_mark),
+    OURS(ds_task_create),
+    OURS(ds_task_bind_stack),
+    OURS(ds_task_enter),
+    OURS(ds_task_leave),
+    OURS(ds_task_waits),
+    OURS(ds_task_end),
+    OURS(ds_thread_self),
+    OURS(ds_thread_in_poll),
+    OURS(ds_name),
+    OURS(ds_note),
+    /* threads */
+    INSTEAD(pthread_create, sim_thread_create),
+    INSTEAD(pthread_join, sim_thread_join),
+    INSTEAD(pthread_detach, sim_thread_detach),
+    INSTEAD(pthread_self, sim_thread_self),
+    INSTEAD(pthread_equal, sim_thread_equal),
+    INSTEAD(pthread_exit, sim_thread_exit),
+    INSTEAD(pthread_attr_init, sim_threadattr_nothing),
+    INSTEAD(pthread_attr_destroy, sim_threadattr_nothing),
+    INSTEAD(pthread_attr_setdetachstate, sim_threadattr_set),
+    INSTEAD(pthread_attr_setstacksize, sim_threadattr_set),
+    INSTEAD(sched_yield, sim_yield),
+    INSTEAD(pthread_yield, sim_yield),
+    INSTEAD(pthread_key_create, sim_key_create),
+    INSTEAD(pthread_key_delete, sim_key_delete),
+    INSTEAD(pthread_getspecific, sim_getspecific),
+    INSTEAD(pthread_setspecific, sim_setspecific),
+    INSTEAD(__errno_location, sim_errno_location),
+    /* locks */
+    INSTEAD(pthread_mutex_init, sim_mutex_init),
+    INSTEAD(pthread_mutex_destroy, sim_mutex_destroy),
+    INSTEAD(pthread_mutex_lock, sim_mutex_lock),
+    INSTEAD(pthread_mutex_trylock, sim_mutex_trylock),
+    INSTEAD(pthread_mutex_unlock, sim_mutex_unlock),
+    INSTEAD(pthread_mutexattr_init, sim_mutexattr_init),
+    INSTEAD(pthread_mutexattr_settype, sim_mutexattr_settype),
+    INSTEAD(pthread_mutexattr_destroy, sim_mutexattr_destroy),
+    INSTEAD(pthread_cond_init, sim_cond_init),
+    INSTEAD(pthread_cond_destroy, sim_cond_destroy),
+    INSTEAD(pthread_cond_wait, sim_cond_wait),
+    INSTEAD(pthread_cond_timedwait, sim_cond_timedwait),
+    INSTEAD(pthread_cond_signal, sim_cond_signal),
+    INSTEAD(pthread_cond_broadcast, sim_cond_broadcast),
+    INSTEAD(pthread_condattr_init, sim_condattr_nothing),
+    INSTEAD(pthread_condattr_destroy, sim_condattr_nothing),
+    INSTEAD(pthread_condattr_setclock, sim_condattr_setclock),
+    INSTEAD(pthread_once, sim_once),
+    /* files and time */
+    INSTEAD(eventfd, sim_eventfd),
+    INSTEAD(close, sim_close),
+    INSTEAD(read, sim_read),
+    INSTEAD(write, sim_write),
+    INSTEAD(poll, sim_poll),
+    INSTEAD(ppoll, sim_ppoll),
+    INSTEAD(clock_gettime, sim_clock_gettime),
+    INSTEAD(gettimeofday, sim_gettimeofday),
+    INSTEAD(time, sim_time),
+    INSTEAD(nanosleep, sim_nanosleep),
+    INSTEAD(clock_nanosleep, sim_clock_nanosleep),
+    INSTEAD(usleep, sim_usleep),
+    INSTEAD(sleep, sim_sleep),
+    /* memory */
+    INSTEAD(malloc, sim_malloc),
+    INSTEAD(calloc, sim_calloc),
+    INSTEAD(realloc, sim_realloc),
+    INSTEAD(free, sim_free),
+    INSTEAD(aligned_alloc, sim_aligned_alloc),
+    INSTEAD(posix_memalign, sim_posix_memalign),
+    INSTEAD(strdup, sim_strdup),
+    INSTEAD(mmap, sim_mmap),
+    INSTEAD(munmap, sim_munmap),
+    INSTEAD(mprotect, sim_mprotect),
+    INSTEAD(memcpy, memcpy),
+    INSTEAD(memmove, memmove),
+    INSTEAD(memset, memset),
+    /* ends */
+    INSTEAD(abort, sim_abort),
+    INSTEAD(__assert_fail, sim_assert_fail),
+    {NULL, NULL},
+};
+
+const char *const *ds_stub_symbols(void)
+{
+  static const char *names[sizeof ds_symbols / sizeof *ds_symbols];
+
+  for (size_t i = 0; ds_symbols[i].name; i++) {
+    names[i] = ds_symbols[i].name;
+  }
+  return names;
+}
