@@ -260,7 +260,8 @@ void schedule(ds_machine *m);
 uint32_t choose(ds_machine *m, uint32_t kind, uint32_t options);
 void make_runnable(ds_machine *m, fiber *f);
 void make_blocked(ds_machine *m, fiber *f);
-/* Who runs if nobody objects: the current thread, else the next id upwards that can. */
+/* Who runs if nobody objects: the current thread, unless it yields or cannot; then the next id
+ * upwards that can, cyclic. */
 uint32_t quiet_default(const ds_machine *m);
 /* The first runnable id >= `from`, cyclic. */
 uint32_t runnable_from(const ds_machine *m, uint32_t from);

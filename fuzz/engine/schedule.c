@@ -46,7 +46,8 @@ uint32_t runnable_from(const ds_machine *m, uint32_t from)
 uint32_t quiet_default(const ds_machine *m)
 {
   const fiber *f = m->current;
-  return f->slot_in_runnable != NOBODY ? f->id : runnable_from(m, f->id);
+  const int stays = f->slot_in_runnable != NOBODY && !f->yielded;
+  return stays ? f->id : runnable_from(m, f->id + 1u);
 }
 
 static void record(ds_machine *m, uint32_t kind, uint32_t position, uint32_t answer)
