@@ -3,40 +3,40 @@
 #ifndef SCENARIOS_H
 #define SCENARIOS_H
 
-#define SCENARIOS(X) \
-  X(MUTEX_EXCLUDES, mutex_excludes) \
-  X(LOST_UPDATE, lost_update) \
-  X(RECURSIVE_MUTEX, recursive_mutex) \
-  X(RELOCK, relock) \
-  X(UNLOCK_UNHELD, unlock_unheld) \
-  X(TRYLOCK, trylock) \
-  X(CONDITION, condition) \
-  X(BROADCAST, broadcast) \
-  X(SIGNAL_ORDER, signal_order) \
-  X(TIMED_WAIT, timed_wait) \
-  X(ONCE, once) \
-  X(THREAD_DATA, thread_data) \
-  X(THREAD_LOCAL, thread_local) \
-  X(EVENT_COUNTER, event_counter) \
-  X(POLL_WAKES, poll_wakes) \
-  X(POLL_TIMES_OUT, poll_times_out) \
-  X(VIRTUAL_SLEEP, virtual_sleep) \
-  X(ABBA, abba) \
-  X(JOIN_VALUE, join_value) \
-  X(MANY_THREADS, many_threads) \
-  X(TOO_MANY_THREADS, too_many_threads) \
-  X(NULL_POINTER, null_pointer) \
-  X(WILD_POINTER, wild_pointer) \
-  X(ABORT_CALL, abort_call) \
-  X(ASSERTION, assertion) \
-  X(DIVISION, division) \
-  X(STACK_OVERFLOW, stack_overflow) \
-  X(ENDLESS_LOOP, endless_loop) \
-  X(ENDLESS_ATOMICS, endless_atomics) \
-  X(DOUBLE_FREE, double_free) \
-  X(BAD_FREE, bad_free) \
-  X(HEAP_EXHAUSTED, heap_exhausted) \
-  X(STATE_IS_FRESH, state_is_fresh) \
+#define SCENARIOS(X)                                                                               \
+  X(MUTEX_EXCLUDES, mutex_excludes)                                                                \
+  X(LOST_UPDATE, lost_update)                                                                      \
+  X(RECURSIVE_MUTEX, recursive_mutex)                                                              \
+  X(RELOCK, relock)                                                                                \
+  X(UNLOCK_UNHELD, unlock_unheld)                                                                  \
+  X(TRYLOCK, trylock)                                                                              \
+  X(CONDITION, condition)                                                                          \
+  X(BROADCAST, broadcast)                                                                          \
+  X(SIGNAL_ORDER, signal_order)                                                                    \
+  X(TIMED_WAIT, timed_wait)                                                                        \
+  X(ONCE, once)                                                                                    \
+  X(THREAD_DATA, thread_data)                                                                      \
+  X(THREAD_LOCAL, thread_local)                                                                    \
+  X(EVENT_COUNTER, event_counter)                                                                  \
+  X(POLL_WAKES, poll_wakes)                                                                        \
+  X(POLL_TIMES_OUT, poll_times_out)                                                                \
+  X(VIRTUAL_SLEEP, virtual_sleep)                                                                  \
+  X(ABBA, abba)                                                                                    \
+  X(JOIN_VALUE, join_value)                                                                        \
+  X(MANY_THREADS, many_threads)                                                                    \
+  X(TOO_MANY_THREADS, too_many_threads)                                                            \
+  X(NULL_POINTER, null_pointer)                                                                    \
+  X(WILD_POINTER, wild_pointer)                                                                    \
+  X(ABORT_CALL, abort_call)                                                                        \
+  X(ASSERTION, assertion)                                                                          \
+  X(DIVISION, division)                                                                            \
+  X(STACK_OVERFLOW, stack_overflow)                                                                \
+  X(ENDLESS_LOOP, endless_loop)                                                                    \
+  X(ENDLESS_ATOMICS, endless_atomics)                                                              \
+  X(DOUBLE_FREE, double_free)                                                                      \
+  X(BAD_FREE, bad_free)                                                                            \
+  X(HEAP_EXHAUSTED, heap_exhausted)                                                                \
+  X(STATE_IS_FRESH, state_is_fresh)                                                                \
   X(FORGOTTEN_THREAD, forgotten_thread)
 
 #define DECLARE_SCENARIO(code, name) void name(void);

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module holds the case: program + schedule + limits, the unit that is run and stored.
+
+Values only: no files (`text`, `binary`), no target code (`machine`). What an operation code or an
+actor number means stands in the target's `TargetSpec`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from drainstorm.spec import TargetSpec
+
+KINDS: Final = ("run", "signal")
+"""Names of the questions that the machine asks, by `Deviation.kind` (DS_KIND_* in engine.h)."""
+
+MODELS: Final = ("sc",)
+"""Names of the memory models, by number (DS_MODEL_* in engine.h)."""
+
+VERDICTS: Final = ("PASS", "UNKNOWN", "FAIL")
+"""Names of the verdicts, by number (DS_PASS .. in engine.h)."""
+
+OPERATIONS_MAX: Final = 4096
+DEVIATIONS_MAX: Final = 4096
+STORY_LINES_MAX: Final = 256
+TEXT_CHARACTERS_MAX: Final = 1000
+THREAD_ID_MAX: Final = 2**16 - 1
+COUNT_MAX: Final = 2**32 - 1
+STEPS_DEFAULT: Final = 20_000
+STEPS_MAX: Final = 1_000_000
+THREADS_MAX: Final = 192
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that an actor does.
+
+    Args:
+        actor: index in the target's actors; 0 is the main thread.
+        code: 1-based position in the target's operations; 0 is the no-op.
+        a: first operand, 0..255, taken modulo the live objects by the driver.
+        b: second operand, likewise.
+        note: one line of prose behind the operation, without influence.
+    """
+
+    actor: int
+    code: int
+    a: int = 0
+    b: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Deviation:
+    """One answer that differs from the quiet default.
+
+    Args:
+        kind: index into KINDS: which question.
+        thread: simulated thread that was asked, 0..65535.
+        position: that thread's own count of such questions before this one.
+        answer: for "run" the thread that goes on, else the machine's numbering.
+    """
+
+    kind: int
+    thread: int
+    position: int
+    answer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What ends a run with UNKNOWN.
+
+    Args:
+        steps: scheduling points, 1..STEPS_MAX.
+        threads: simulated threads, 1..THREADS_MAX; 0 means what the target's description says.
+        model: memory model, one of MODELS.
+    """
+
+    steps: int = STEPS_DEFAULT
+    threads: int = 0
+    model: str = "sc"
+
+    def clipped(self) -> Limits:
+        """The nearest limits that are valid."""
+        model = self.model if self.model in MODELS else MODELS[0]
+        steps = min(max(self.steps, 1), STEPS_MAX)
+        return Limits(steps, min(max(self.threads, 0), THREADS_MAX), model)
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The verdict that a stored case must get.
+
+    Args:
+        verdict: one of VERDICTS.
+        rule: rule id ("R3") or, where the machine itself judges, the outcome's word ("deadlock").
+            Empty: any.
+        site: the driver's name of the check or the failed expression. Empty: any.
+    """
+
+    verdict: str
+    rule: str = ""
+    site: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(word for word in (self.verdict, self.rule, self.site) if word)
+
+    def cleaned(self) -> Expect:
+        """The same in the form in which it can be stored: a rule is one word."""
+        rule = clean_text(self.rule).replace(" ", "-")
+        return Expect(self.verdict, rule, clean_text(self.site) if rule else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A program with a schedule, its limits and what is known about it.
+
+    Args:
+        target: name of the target that the codes belong to.
+        program: operations; only the order within an actor has a meaning.
+        schedule: answers that differ from the quiet default, each at its own anchor.
+        limits: what ends the run.
+        expect: the verdict that it must get; None: nobody has said.
+        bug: planted bug with which `expect` holds; empty: the shipped implementation.
+        story: lines of prose for the reader.
+    """
+
+    target: str
+    program: tuple[Operation, ...]
+    schedule: tuple[Deviation, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    expect: Expect | None = None
+    bug: str = ""
+    story: tuple[str, ...] = ()
+
+    def normalised(self, spec: TargetSpec) -> Case:
+        """The same case in the only form in which it is stored.
+
+        No-ops and operations that their actor may not do are gone, unused operands are 0, the
+        schedule is sorted with one answer per anchor (the last one), texts are one clean line
+        each, limits are in range. Idempotent.
+        """
+        program = [kept for op in self.program if (kept := _normalised(op, spec)) is not None]
+        expect = self.expect.cleaned() if self.expect is not None else None
+        return replace(
+            self,
+            target=spec.name,
+            program=tuple(program[:OPERATIONS_MAX]),
+            schedule=unique_schedule(self.schedule),
+            limits=self.limits.clipped(),
+            expect=expect if expect is not None and expect.verdict in VERDICTS else None,
+            bug=self.bug if spec.has_bug(self.bug) else "",
+            story=tuple(clean_text(line) for line in self.story[:STORY_LINES_MAX]),
+        )
+
+
+def unique_schedule(deviations: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    """Deviations sorted, one per anchor: the last one. Numbers out of range are dropped."""
+    by_anchor = {
+        (d.kind, d.thread, d.position): d
+        for d in deviations
+        if 0 <= d.kind < len(KINDS)
+        and 0 <= d.thread <= THREAD_ID_MAX
+        and 0 <= d.position <= COUNT_MAX
+        and 0 <= d.answer <= COUNT_MAX
+    }
+    return tuple(by_anchor[anchor] for anchor in sorted(by_anchor))[:DEVIATIONS_MAX]
+
+
+def clean_text(text: str) -> str:
+    """One line of printable characters: whitespace collapsed, control characters dropped.
+
+    A case may come from a stranger and is printed on terminals.
+    """
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()[:TEXT_CHARACTERS_MAX].rstrip()
+    words = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in text).split()
+    return " ".join(words)[:TEXT_CHARACTERS_MAX].rstrip()
+
+
+def _normalised(op: Operation, spec: TargetSpec) -> Operation | None:
+    if not spec.allows(op.actor, op.code):
+        return None
+    operands = len(spec.operations[op.code - 1].operands)
+    a = op.a & 0xFF if operands > 0 else 0
+    b = op.b & 0xFF if operands > 1 else 0
+    return Operation(op.actor, op.code, a, b, clean_text(op.note))

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module runs cases on a target: one machine, one private copy of the target."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from drainstorm import case as model
+from drainstorm import native
+from drainstorm.case import Deviation, clean_text
+from drainstorm.errors import StoreError, UsageError
+from drainstorm.result import EVENT_KINDS, STRATEGY_KINDS, Event, Run, Strategy, Totals, Waiter
+from drainstorm.symbols import Symbols, text_offset
+from drainstorm.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from drainstorm.build import Built
+    from drainstorm.case import Case
+    from drainstorm.spec import TargetSpec
+
+__all__ = ["Event", "Machine", "Run", "Strategy", "Totals", "Waiter"]
+
+_DEVIATION: Final = struct.Struct("<IHHI")
+_NOT_ZERO: Final = re.compile(rb"[^\0]")
+_SEED: Final = 2**64 - 1
+
+
+class Machine:
+    """A small deterministic computer with one target in it; a context manager.
+
+    One case at a time, by any OS thread; run() and batch() release the interpreter lock.
+    Two machines share nothing.
+    """
+
+    def __init__(self, built: Built) -> None:
+        """Load a private copy of a target.
+
+        Raises:
+            EngineError: the engine is not installed, or the system has no room for a machine.
+            StoreError: the temporary folder cannot be written.
+            TargetError: the target does not load.
+        """
+        self.built = built
+        self.symbols = Symbols(built.path)
+        self._text = text_offset(built.path) if built.flavour == "cov" else 0
+        self._lock = threading.Lock()  # held while the machine works
+        self._gate = threading.Lock()  # held while the handle is used for a moment or dropped
+        self._prepared: tuple[Case, bytes, native.Case] | None = None
+        self._handle: native.MachineHandle | None = _load(built.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(
+        self,
+        case: Case,
+        strategy: Strategy,
+        *,
+        record: bool = False,
+        trace: bool = False,
+        hashes: bool = False,
+        data: bytes = b"",
+    ) -> Run:
+        """Run a case once.
+
+        Args:
+            case: program, schedule (followed by "replay" only) and limits.
+            strategy: what chooses the schedule.
+            record: keep the deviations, so that a replay of them repeats the run.
+            trace: keep the events.
+            hashes: compute trace_hash and class_hash.
+            data: answers for the "bytes" strategy.
+        """
+        flags = native.FLAG_RECORD * record | native.FLAG_TRACE * trace | native.FLAG_HASH * hashes
+        with self._lock:
+            handle = self._working()
+            result = handle.run(self._case(case, data), _strategy(strategy), flags)
+            return self._result(handle, result)
+
+    def batch(
+        self,
+        case: Case,
+        strategy: Strategy,
+        count: int,
+        *,
+        stop: bool = True,
+        hashes: bool = False,
+        feedback: bool = False,
+        data: bytes = b"",
+    ) -> Totals:
+        """Run many schedules of a case, with seeds seed, seed + 1, ...
+
+        Args:
+            case: program and limits.
+            strategy: what chooses the schedules.
+            count: how many.
+            stop: return after the first failing run.
+            hashes: count new classes of runs (about a fifth slower).
+            feedback: fill the interleaving counters for libFuzzer.
+            data: answers for the "bytes" strategy.
+        """
+        flags = native.FLAG_STOP * stop | native.FLAG_HASH * hashes
+        flags |= native.FLAG_FEEDBACK * feedback
+        if count < 1:
+            return Totals()
+        with self._lock:
+            handle = self._working()
+            totals = handle.batch(self._case(case, data), _strategy(strategy), count, flags)
+            return self._totals(handle, totals, strategy)
+
+    def interrupt(self) -> None:
+        """Ask a batch that runs in another OS thread to return after its current run."""
+        with self._gate:
+            if self._handle is not None:
+                self._handle.interrupt()
+
+    def coverage(self) -> frozenset[int]:
+        """Offsets of the basic blocks that ran since the last coverage_clear() ("cov" only)."""
+        with self._lock:
+            data = self._working().coverage()
+        return frozenset(self._text + match.start() for match in _NOT_ZERO.finditer(data))
+
+    def coverage_clear(self) -> None:
+        """Forget which basic blocks ran."""
+        with self._lock:
+            self._working().coverage_clear()
+
+    def close(self) -> None:
+        """Free the machine; waits for a batch in another thread. May be called twice."""
+        self.interrupt()
+        with self._lock, self._gate:
+            if self._handle is not None:
+                self._handle.close()
+                self._handle = None
+
+    def _working(self) -> native.MachineHandle:
+        if self._handle is None:
+            raise UsageError("this machine is closed")
+        return self._handle
+
+    def _case(self, case: Case, data: bytes) -> native.Case:
+        """The native form; the last one is kept, since one case is usually run many times."""
+        if self._prepared is None or self._prepared[0] is not case or self._prepared[1] != data:
+            self._prepared = (case, data, _native_case(case, data, self.built.spec))
+        return self._prepared[2]
+
+    def _result(self, handle: native.MachineHandle, result: native.Result) -> Run:
+        return Run(
+            verdict=self._verdict(handle, result),
+            steps=result.steps,
+            choices=result.choices,
+            switches=result.switches,
+            trace_hash=result.trace_hash,
+            class_hash=result.class_hash,
+            virtual_ns=result.virtual_ns,
+            threads=result.threads,
+            ops_done=result.ops_done,
+            ops_skipped=result.ops_skipped,
+            marks=result.marks,
+            pct_steps=result.pct_steps,
+            deviations=_deviations(handle, result.deviation_count),
+            events=_events(handle, result.event_count),
+            waiters=_waiters(handle, result.waiter_count),
+        )
+
+    def _verdict(self, handle: native.MachineHandle, result: native.Result) -> Verdict:
+        outcome = Outcome(result.outcome)
+        site = clean_text(native.decode(result.site))
+        if not site and result.pc and outcome.kind == "FAIL" and not result.rule:
+            # A crash has no name of its own: the function it happened in is stable.
+            site = self.symbols[result.pc].function
+        return Verdict(
+            kind=outcome.kind,
+            outcome=outcome,
+            rule=clean_text(native.decode(result.rule)),
+            site=site,
+            message=clean_text(native.decode(result.message)),
+            thread=result.thread,
+            task=handle.task_name(result.task),
+            pc=result.pc,
+        )
+
+    def _totals(
+        self, handle: native.MachineHandle, totals: native.Totals, strategy: Strategy
+    ) -> Totals:
+        verdict, first = None, None
+        if totals.failed:
+            verdict = self._verdict(handle, totals.first_fail)
+            first = Strategy(
+                strategy.kind,
+                totals.first_fail_seed,
+                strategy.sticky,
+                strategy.pct_depth,
+                totals.first_fail_pct_steps if strategy.kind == "pct" else 0,
+            )
+        names = [operation.name for operation in self.built.spec.operations]
+        done, skipped = list(totals.op_done), list(totals.op_skipped)
+        return Totals(
+            runs=totals.runs,
+            passed=totals.passed,
+            unknown=totals.unknown,
+            failed=totals.failed,
+            steps=totals.steps,
+            choices=totals.choices,
+            switches=totals.switches,
+            marked=tuple(totals.marked),
+            marked_any=totals.marked_any,
+            new_classes=totals.new_classes,
+            op_done={name: count for name, count in zip(names, done[1:], strict=False) if count},
+            op_skipped={
+                name: count for name, count in zip(names, skipped[1:], strict=False) if count
+            },
+            outcomes={Outcome(i): count for i, count in enumerate(totals.outcome) if count},
+            first_fail=verdict,
+            first_fail_strategy=first,
+        )
+
+
+def _load(path: Path) -> native.MachineHandle:
+    """A machine with a copy of the file: a second load of one file would share its data."""
+    try:
+        handle, name = tempfile.mkstemp(prefix="drainstorm-", suffix=".so")
+        with os.fdopen(handle, "wb") as copy, path.open("rb") as source:
+            shutil.copyfileobj(source, copy)
+    except OSError as error:
+        raise StoreError(
+            f"cannot copy the target to {tempfile.gettempdir()}: {error.strerror or error} "
+            "(set TMPDIR to a folder that can be written)"
+        ) from error
+    try:
+        return native.MachineHandle(Path(name))
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _native_case(case: Case, data: bytes, spec: TargetSpec) -> native.Case:
+    if case.target != spec.name:
+        raise UsageError(f"a case of target '{case.target}' cannot run on '{spec.name}'")
+    ops = b"".join([bytes((op.actor, op.code, op.a, op.b)) for op in case.program])
+    deviations = b"".join(
+        [_DEVIATION.pack(d.position, d.thread, d.kind, d.answer) for d in case.schedule]
+    )
+    return native.Case(
+        ops=ops,
+        deviations=deviations,
+        bytes=data,
+        op_count=len(case.program),
+        deviation_count=len(case.schedule),
+        byte_count=len(data),
+        step_limit=case.limits.steps,
+        thread_limit=case.limits.threads or spec.limits.threads,
+        model=model.MODELS.index(case.limits.model),
+    )
+
+
+def _strategy(strategy: Strategy) -> native.Strategy:
+    return native.Strategy(
+        seed=strategy.seed & _SEED,
+        kind=STRATEGY_KINDS.index(strategy.kind),
+        sticky=strategy.sticky,
+        pct_depth=strategy.pct_depth,
+        pct_steps=strategy.pct_steps,
+    )
+
+
+def _deviations(handle: native.MachineHandle, count: int) -> tuple[Deviation, ...]:
+    if not count:
+        return ()
+    found = (Deviation(d.kind, d.thread, d.position, d.answer) for d in handle.deviations(count))
+    return tuple(sorted(found))
+
+
+def _events(handle: native.MachineHandle, count: int) -> tuple[Event, ...]:
+    if not count:
+        return ()
+    objects: dict[int, str] = {}
+    tasks: dict[int, str] = {}
+    events = []
+    for raw in handle.events(count):
+        if raw.object not in objects:
+            objects[raw.object] = clean_text(handle.object_name(raw.object))
+        if raw.task not in tasks:
+            tasks[raw.task] = clean_text(handle.task_name(raw.task))
+        events.append(
+            Event(
+                kind=EVENT_KINDS[raw.kind],
+                thread=raw.thread,
+                task=tasks[raw.task],
+                actor=raw.actor,
+                step=raw.step,
+                position=raw.position,
+                object=objects[raw.object],
+                size=raw.size,
+                value=raw.value,
+                old=raw.old,
+                order=raw.order,
+                pc=raw.pc,
+                text=clean_text(handle.text(raw.text)),
+            )
+        )
+    return tuple(events)
+
+
+def _waiters(handle: native.MachineHandle, count: int) -> tuple[Waiter, ...]:
+    if not count:
+        return ()
+    return tuple(
+        Waiter(
+            thread=raw.thread,
+            task=clean_text(handle.task_name(raw.task)),
+            kind=EVENT_KINDS[raw.kind],
+            object=clean_text(handle.object_name(raw.object)),
+            text=clean_text(handle.text(raw.text)),
+            holder=raw.holder,
+            holder_task=clean_text(handle.task_name(raw.holder_task)),
+            stack=tuple(pc for pc in raw.pc if pc),
+        )
+        for raw in handle.waiters(count)
+    )

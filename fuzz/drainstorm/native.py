@@ -1,0 +1,419 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module is the only one that touches native code: engine.h through ctypes.
+
+The engine is a plain shared library beside this package. Every call releases the interpreter
+lock. Values are checked here, once, against the library's own idea of its structs; what the
+numbers mean is said in `machine`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import sysconfig
+from ctypes import c_char, c_char_p, c_int, c_int32, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from drainstorm.errors import EngineError, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ABI_VERSION: Final = 1
+OUTCOMES: Final = 15
+MARKS: Final = 8
+OPERATION_CODES: Final = 256
+STACK_FRAMES: Final = 12
+_ERROR_BYTES: Final = 512
+
+FLAG_RECORD: Final = 1
+FLAG_TRACE: Final = 2
+FLAG_HASH: Final = 4
+FLAG_STOP: Final = 8
+FLAG_FEEDBACK: Final = 16
+
+
+class Op(ctypes.Structure):
+    """ds_op."""
+
+    _fields_ = (("actor", c_uint8), ("code", c_uint8), ("a", c_uint8), ("b", c_uint8))
+
+
+class Deviation(ctypes.Structure):
+    """ds_deviation."""
+
+    _fields_ = (
+        ("position", c_uint32),
+        ("thread", c_uint16),
+        ("kind", c_uint16),
+        ("answer", c_uint32),
+    )
+    position: int
+    thread: int
+    kind: int
+    answer: int
+
+
+class Case(ctypes.Structure):
+    """ds_case; the arrays are packed bytes, which ctypes keeps alive as long as the struct."""
+
+    _fields_ = (
+        ("ops", c_char_p),
+        ("deviations", c_char_p),
+        ("bytes", c_char_p),
+        ("op_count", c_uint32),
+        ("deviation_count", c_uint32),
+        ("byte_count", c_uint32),
+        ("step_limit", c_uint32),
+        ("thread_limit", c_uint32),
+        ("model", c_uint32),
+    )
+    ops: bytes
+    deviations: bytes
+    bytes: bytes
+    op_count: int
+    deviation_count: int
+    byte_count: int
+    step_limit: int
+    thread_limit: int
+    model: int
+
+
+class Strategy(ctypes.Structure):
+    """ds_strategy."""
+
+    _fields_ = (
+        ("seed", c_uint64),
+        ("kind", c_uint32),
+        ("sticky", c_uint32),
+        ("pct_depth", c_uint32),
+        ("pct_steps", c_uint32),
+    )
+    seed: int
+    kind: int
+    sticky: int
+    pct_depth: int
+    pct_steps: int
+
+
+class Result(ctypes.Structure):
+    """ds_result."""
+
+    _fields_ = (
+        *((name, c_uint32) for name in ("verdict", "outcome", "thread", "task")),
+        *((name, c_uint64) for name in ("steps", "choices", "switches")),
+        *((name, c_uint64) for name in ("trace_hash", "class_hash", "virtual_ns")),
+        *((name, c_uint32) for name in ("threads", "ops_done", "ops_skipped", "marks")),
+        *((name, c_uint32) for name in ("pct_steps", "deviation_count", "event_count")),
+        ("waiter_count", c_uint32),
+        ("pc", c_uint64),
+        ("rule", c_char * 16),
+        ("site", c_char * 96),
+        ("message", c_char * 256),
+    )
+    verdict: int
+    outcome: int
+    thread: int
+    task: int
+    steps: int
+    choices: int
+    switches: int
+    trace_hash: int
+    class_hash: int
+    virtual_ns: int
+    threads: int
+    ops_done: int
+    ops_skipped: int
+    marks: int
+    pct_steps: int
+    deviation_count: int
+    event_count: int
+    waiter_count: int
+    pc: int
+    rule: bytes
+    site: bytes
+    message: bytes
+
+
+class Totals(ctypes.Structure):
+    """ds_totals."""
+
+    _fields_ = (
+        *((name, c_uint64) for name in ("runs", "passed", "unknown", "failed")),
+        *((name, c_uint64) for name in ("steps", "choices", "switches")),
+        ("marked", c_uint64 * MARKS),
+        ("marked_any", c_uint64),
+        ("new_classes", c_uint64),
+        ("op_done", c_uint64 * OPERATION_CODES),
+        ("op_skipped", c_uint64 * OPERATION_CODES),
+        ("outcome", c_uint64 * OUTCOMES),
+        ("first_fail_seed", c_uint64),
+        ("first_fail_pct_steps", c_uint32),
+        ("reserved", c_uint32),
+        ("first_fail", Result),
+    )
+    runs: int
+    passed: int
+    unknown: int
+    failed: int
+    steps: int
+    choices: int
+    switches: int
+    marked: Sequence[int]
+    marked_any: int
+    new_classes: int
+    op_done: Sequence[int]
+    op_skipped: Sequence[int]
+    outcome: Sequence[int]
+    first_fail_seed: int
+    first_fail_pct_steps: int
+    first_fail: Result
+
+
+class Event(ctypes.Structure):
+    """ds_event."""
+
+    _fields_ = (
+        *((name, c_uint64) for name in ("object", "value", "old", "pc")),
+        *((name, c_uint32) for name in ("step", "position", "text")),
+        *((name, c_uint16) for name in ("thread", "task")),
+        *((name, c_uint8) for name in ("kind", "size", "actor", "order")),
+        ("reserved", c_uint32),
+    )
+    object: int
+    value: int
+    old: int
+    pc: int
+    step: int
+    position: int
+    text: int
+    thread: int
+    task: int
+    kind: int
+    size: int
+    actor: int
+    order: int
+
+
+class Waiter(ctypes.Structure):
+    """ds_waiter."""
+
+    _fields_ = (
+        ("object", c_uint64),
+        ("pc", c_uint64 * STACK_FRAMES),
+        *((name, c_int32) for name in ("thread", "task", "holder", "holder_task")),
+        *((name, c_uint32) for name in ("kind", "text")),
+    )
+    object: int
+    pc: Sequence[int]
+    thread: int
+    task: int
+    holder: int
+    holder_task: int
+    kind: int
+    text: int
+
+
+_STRUCTS: Final = (Op, Deviation, Case, Strategy, Result, Totals, Event, Waiter)
+"""In the order of ds_abi_size()."""
+
+
+class Engine:
+    """The loaded library: its functions, typed. Use engine()."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise EngineError(f"cannot load the engine {path}: {error}") from error
+        self._check(library)
+        pointer = ctypes.POINTER
+        handle = ctypes.c_void_p
+        signatures: dict[str, tuple[type | None, list[type]]] = {
+            "ds_machine_create": (handle, [c_char_p, c_size_t]),
+            "ds_machine_destroy": (None, [handle]),
+            "ds_machine_load": (c_int, [handle, c_char_p, c_char_p, c_size_t]),
+            "ds_stub_symbols": (pointer(c_char_p), []),
+            "ds_run": (
+                c_uint32,
+                [handle, pointer(Case), pointer(Strategy), c_uint32, pointer(Result)],
+            ),
+            "ds_batch": (
+                c_uint32,
+                [handle, pointer(Case), pointer(Strategy), c_uint64, c_uint32, pointer(Totals)],
+            ),
+            "ds_interrupt": (None, [handle]),
+            "ds_deviations": (c_uint32, [handle, pointer(Deviation), c_uint32]),
+            "ds_events": (c_uint32, [handle, pointer(Event), c_uint32]),
+            "ds_waiters": (c_uint32, [handle, pointer(Waiter), c_uint32]),
+            "ds_text": (c_char_p, [handle, c_uint32]),
+            "ds_task_name": (c_char_p, [handle, c_uint32]),
+            "ds_object_name": (c_char_p, [handle, c_uint64]),
+            "ds_coverage": (ctypes.c_void_p, [handle, pointer(c_uint64)]),
+            "ds_coverage_clear": (None, [handle]),
+            "ds_attach_counters": (c_int, [c_char_p, c_char_p, c_size_t]),
+        }
+        for name, (result, arguments) in signatures.items():
+            try:
+                function = getattr(library, name)
+            except AttributeError as error:
+                raise EngineError(f"the engine {path} has no {name}(): {_REINSTALL}") from error
+            function.restype = result
+            function.argtypes = arguments
+        self.calls = library
+
+    def _check(self, library: ctypes.CDLL) -> None:
+        version = library.ds_abi_version
+        version.restype = c_uint32
+        if (found := version()) != ABI_VERSION:
+            raise EngineError(
+                f"the engine {self.path} has ABI {found}, this package needs {ABI_VERSION}: "
+                f"{_REINSTALL}"
+            )
+        size = library.ds_abi_size
+        size.restype = c_uint32
+        size.argtypes = [c_uint32]
+        for which, struct in enumerate(_STRUCTS):
+            if (found := size(which)) != ctypes.sizeof(struct):
+                raise EngineError(
+                    f"the engine {self.path}: {struct.__doc__} has {found} bytes, "
+                    f"this package expects {ctypes.sizeof(struct)}: {_REINSTALL}"
+                )
+
+    def stub_symbols(self) -> tuple[str, ...]:
+        """Names that a target's stub must define."""
+        names: list[str] = []
+        array = self.calls.ds_stub_symbols()
+        while (name := array[len(names)]) is not None:
+            names.append(name.decode("ascii"))
+        return tuple(names)
+
+    def attach_counters(self, core: Path) -> None:
+        """Give the interleaving counters to the libFuzzer inside `core`; once per process."""
+        message = ctypes.create_string_buffer(_ERROR_BYTES)
+        if self.calls.ds_attach_counters(os.fsencode(core), message, _ERROR_BYTES) != 0:
+            raise EngineError(f"cannot attach counters to {core}: {decode(message.value)}")
+
+
+class MachineHandle:
+    """One native machine with a target in it; destroyed by close()."""
+
+    def __init__(self, path: Path) -> None:
+        """Load a target from a file that nobody else has loaded or will load."""
+        self.calls = engine().calls
+        message = ctypes.create_string_buffer(_ERROR_BYTES)
+        self.pointer: int | None = self.calls.ds_machine_create(message, _ERROR_BYTES)
+        if not self.pointer:
+            raise EngineError(f"cannot create a machine: {decode(message.value)}")
+        if self.calls.ds_machine_load(self.pointer, os.fsencode(path), message, _ERROR_BYTES) != 0:
+            self.close()
+            raise TargetError(f"cannot load the target: {decode(message.value)}")
+
+    def close(self) -> None:
+        """Destroy the machine; may be called twice."""
+        pointer, self.pointer = self.pointer, None
+        if pointer:
+            self.calls.ds_machine_destroy(pointer)
+
+    def run(self, case: Case, strategy: Strategy, flags: int) -> Result:
+        """ds_run()."""
+        result = Result()
+        self.calls.ds_run(self.pointer, case, strategy, flags, result)
+        return result
+
+    def batch(self, case: Case, strategy: Strategy, count: int, flags: int) -> Totals:
+        """ds_batch() into fresh totals."""
+        totals = Totals()
+        self.calls.ds_batch(self.pointer, case, strategy, count, flags, totals)
+        return totals
+
+    def interrupt(self) -> None:
+        """ds_interrupt()."""
+        self.calls.ds_interrupt(self.pointer)
+
+    def deviations(self, count: int) -> ctypes.Array[Deviation]:
+        """The first `count` deviations of the last run."""
+        array = (Deviation * count)()
+        self.calls.ds_deviations(self.pointer, array, count)
+        return array
+
+    def events(self, count: int) -> ctypes.Array[Event]:
+        """The first `count` events of the last run."""
+        array = (Event * count)()
+        self.calls.ds_events(self.pointer, array, count)
+        return array
+
+    def waiters(self, count: int) -> ctypes.Array[Waiter]:
+        """The first `count` waiters of the last run."""
+        array = (Waiter * count)()
+        self.calls.ds_waiters(self.pointer, array, count)
+        return array
+
+    def text(self, offset: int) -> str:
+        """Text of an event or waiter."""
+        return decode(self.calls.ds_text(self.pointer, offset)) if offset else ""
+
+    def task_name(self, task: int) -> str:
+        """Name of a logical task, empty for none."""
+        return decode(self.calls.ds_task_name(self.pointer, task)) if task > 0 else ""
+
+    def object_name(self, number: int) -> str:
+        """Name of a canonical object, empty for none."""
+        return decode(self.calls.ds_object_name(self.pointer, number)) if number else ""
+
+    def coverage(self) -> bytes:
+        """One byte per byte of the target's text; empty when it was not built for coverage."""
+        size = c_uint64()
+        address = self.calls.ds_coverage(self.pointer, size)
+        return ctypes.string_at(address, size.value) if address and size.value else b""
+
+    def coverage_clear(self) -> None:
+        """ds_coverage_clear()."""
+        self.calls.ds_coverage_clear(self.pointer)
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """The engine of this installation.
+
+    Raises:
+        EngineError: it is missing, cannot be loaded or does not belong to this package.
+    """
+    return Engine(_library_path())
+
+
+def decode(text: bytes | None) -> str:
+    """Text that came from the target: whatever it is, something printable."""
+    return (text or b"").decode("utf-8", "replace")
+
+
+_REINSTALL: Final = "install again with: pip install -e . (or scripts/test, which does it)"
+
+
+def _library_path() -> Path:
+    spec = importlib.util.find_spec("drainstorm._engine")
+    candidates = [Path(spec.origin)] if spec is not None and spec.origin else []
+    candidates += [
+        Path(__file__).parent / "_engine.so",
+        Path(sysconfig.get_path("platlib")) / "drainstorm" / "_engine.so",
+    ]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise EngineError(f"the engine is not installed (looked for {candidates[-1]}): {_REINSTALL}")
+
+
+def driver_header_folder() -> Path:
+    """The folder with `driver.h`, which drivers include."""
+    candidates = (
+        engine().path.parent / "include",
+        Path(__file__).resolve().parents[1] / "engine",
+    )
+    for folder in candidates:
+        if (folder / "driver.h").is_file():
+            return folder
+    raise EngineError(f"driver.h is missing (looked in {candidates[0]}): {_REINSTALL}")

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_H
+#define TALLY_H
+
+void tally_reset(void);
+void tally_add(unsigned amount);
+unsigned tally_read(void);
+/* Lock two of the three mutexes in the order given, unlock them. */
+void tally_hold(unsigned first, unsigned second);
+void tally_crash(void);
+void tally_check(void);
+
+#endif

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Places in a target's source, with and without addr2line."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from drainstorm.build import Built
+from drainstorm.symbols import Location, Symbols
+
+
+def address_of(built: Built, function: str) -> int:
+    listing = subprocess.run(
+        ["nm", str(built.path)], capture_output=True, text=True, check=True
+    ).stdout
+    return next(int(line.split()[0], 16) for line in listing.splitlines() if function in line)
+
+
+def test_an_offset_becomes_function_file_and_line(tally_built: Built) -> None:
+    place = Symbols(tally_built.path)[address_of(tally_built, "tally_hold") + 4]
+    assert (place.function, place.file) == ("tally_hold", "src/tally.c")
+    assert place.line > 0
+    assert str(place) == f"tally_hold src/tally.c:{place.line}"
+
+
+def test_many_offsets_cost_one_process(tally_built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    symbols = Symbols(tally_built.path)
+    first = address_of(tally_built, "tally_hold")
+    places = symbols.locate(range(first + 1, first + 20))
+    assert {place.function for place in places.values()} == {"tally_hold"}
+    monkeypatch.setattr(subprocess, "run", None)
+    assert symbols.locate(range(first + 1, first + 20)) == places
+
+
+def test_an_offset_outside_the_target_stays_a_number(tally_built: Built) -> None:
+    assert Symbols(tally_built.path)[0xFFFFFF] == Location("0xffffff")
+
+
+def test_without_addr2line_the_offset_is_the_answer(
+    tally_built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert Symbols(tally_built.path)[0x10] == Location("0x10")
