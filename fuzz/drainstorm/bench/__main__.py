@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module is the command line of the measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from drainstorm.errors import DrainstormError
+
+_CASE = click.Path(dir_okay=False, exists=True, path_type=Path)
+
+
+class _Measurements(click.Group):
+    """A group that turns our errors into one message and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except DrainstormError as error:
+            click.echo(f"bench: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Measurements, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Measure what the project claims; 0 when the stated bound holds, else 1."""
+
+
+@main.command()
+@click.argument("case", type=_CASE, default=Path("corpus/seeds/blocklayer/three-threads.case"))
+@click.option("--seconds", default=1.0, show_default=True, help="Of each of the five rounds.")
+def speed(case: Path, seconds: float) -> None:
+    """Schedules per second and ns per scheduling point; one core and two."""
+    from drainstorm.bench.speed import measure
+
+    raise SystemExit(measure(case, seconds))
+
+
+@main.command()
+@click.option("--target", default="blocklayer", show_default=True)
+@click.option("--seeds", default=20, show_default=True, help="Campaign seeds per bug.")
+@click.option("--bug", "bugs", multiple=True, help="Only this bug; repeatable.")
+@click.option("--schedules", default=10_000, show_default=True, help="Cap from a seed program.")
+@click.option("--seconds", default=60.0, show_default=True, help="Cap from nothing.")
+def bugs(target: str, seeds: int, bugs: tuple[str, ...], schedules: int, seconds: float) -> None:
+    """Every planted bug, from its seed program and from nothing."""
+    from drainstorm.bench.bugs import measure
+
+    raise SystemExit(measure(target, seeds, bugs, schedules=schedules, seconds=seconds))
+
+
+@main.command()
+@click.option("--target", default="blocklayer", show_default=True)
+@click.option("--schedules", default=10_000_000, show_default=True, help="That mean something.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option("--lines", "file", default="src/graph_lock.c", show_default=True,
+              help="File whose line coverage is printed.")  # fmt: skip
+def clean(target: str, schedules: int, seed: int, workers: int, file: str) -> None:
+    """No finding on the shipped implementation over generated programs."""
+    from drainstorm.bench.clean import measure
+
+    raise SystemExit(measure(target, schedules, seed=seed, workers=workers, file=file))
+
+
+@main.command()
+@click.argument("case", type=_CASE, default=Path("corpus/seeds/blocklayer/three-threads.case"))
+@click.option("--runs", default=100_000, show_default=True, help="Per process.")
+def determinism(case: Path, runs: int) -> None:
+    """The same case many times, in two processes, at two addresses: one trace hash."""
+    from drainstorm.bench.determinism import measure
+
+    raise SystemExit(measure(case, runs))
+
+
+@main.command()
+@click.option("--target", default="blocklayer", show_default=True)
+@click.option("--inputs", default=10_000_000, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--workers", default=2, show_default=True, help="Processes.")
+def hostile(target: str, inputs: int, seed: int, workers: int) -> None:
+    """Random bytes of any length: decoded and run; nothing crashes, hangs or leaks."""
+    from drainstorm.bench.hostile import measure
+
+    raise SystemExit(measure(target, inputs, seed=seed, workers=workers))
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/bench")

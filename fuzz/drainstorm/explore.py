@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module decides what a worker runs next: which program, which strategy, how many schedules.
+
+Every decision is a pure function of (campaign seed, shard) and of what the machine answered
+before, never of the clock: the same shard does the same work on a slower machine, only less.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from drainstorm.generate import ProgramGenerator
+from drainstorm.strategies import derive_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drainstorm.case import Case
+    from drainstorm.result import Strategy, Totals
+    from drainstorm.spec import TargetSpec
+
+JOB_STEPS: Final = 100_000
+"""Scheduling points of one job: a few milliseconds, so that many programs get their turn."""
+
+JOB_RUNS_MIN: Final = 24
+JOB_RUNS_MAX: Final = 1024
+CORPUS_MAX: Final = 256
+
+_NEW_PROGRAM_CHANCE: Final = 0.4
+_AVERAGE_STEPS_AT_START: Final = 150.0
+_STREAM: Final = 1 << 40
+"""Counter under which a shard derives the seed of its own random stream; jobs count from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One batch: a program under one seeded strategy.
+
+    Args:
+        count: Schedules, at least 1.
+        parent: Corpus entry that the program comes from, -1: none.
+        fresh: Whether this program has never been run before.
+    """
+
+    case: Case
+    strategy: Strategy
+    count: int
+    parent: int
+    fresh: bool
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A program that was worth keeping, and how much came of it lately (0.0 .. 2.0)."""
+
+    case: Case
+    score: float
+    visits: int = 0
+
+
+class Explorer:
+    """Programs and schedules for one worker.
+
+    Args:
+        spec: The target.
+        seed: The campaign's seed.
+        shard: This worker's number, from 0.
+        strategies: Rotation, at least one.
+        seeds: Programs to begin with; their schedules are dropped.
+    """
+
+    def __init__(
+        self,
+        spec: TargetSpec,
+        *,
+        seed: int,
+        shard: int,
+        strategies: Sequence[Strategy],
+        seeds: Sequence[Case] = (),
+    ) -> None:
+        self._rng = random.Random(derive_seed(seed, shard, _STREAM))
+        self._generator = ProgramGenerator(spec, self._rng)
+        self._seed, self._shard = seed, shard
+        self._strategies = tuple(strategies)
+        self._corpus: list[_Entry] = [_Entry(case, 1.0) for case in seeds]
+        self._seed_jobs = [
+            (at, turn) for turn in range(min(3, len(strategies))) for at in range(len(seeds))
+        ]
+        self._counter = 0
+        self._average_steps = _AVERAGE_STEPS_AT_START
+
+    def next_job(self) -> Job:
+        """What to run next; every call is another job."""
+        counter, self._counter = self._counter, self._counter + 1
+        turn = counter
+        if self._seed_jobs:
+            parent, turn = self._seed_jobs.pop(0)
+            case, fresh = self._corpus[parent].case, False
+        elif not self._corpus or self._rng.random() < _NEW_PROGRAM_CHANCE:
+            parent, case, fresh = -1, self._generator.generate(), True
+        else:
+            parent = self._pick()
+            case, fresh = self._corpus[parent].case, False
+            self._corpus[parent].visits += 1
+            if self._rng.random() < 0.8:
+                other = self._corpus[self._rng.randrange(len(self._corpus))].case
+                case, fresh = self._generator.mutate(case, other), True
+        strategy = self._strategies[turn % len(self._strategies)]
+        strategy = strategy.with_seed(derive_seed(self._seed, self._shard, counter))
+        count = int(JOB_STEPS / max(1.0, self._average_steps))
+        return Job(case, strategy, min(max(count, JOB_RUNS_MIN), JOB_RUNS_MAX), parent, fresh)
+
+    def is_worth_a_look(self, job: Job, totals: Totals) -> bool:
+        """Whether the program did enough for its code coverage to be measured."""
+        return job.fresh and totals.marked_any > 0
+
+    def learn(self, job: Job, totals: Totals, *, new_blocks: int = 0) -> None:
+        """Take in what a job gave.
+
+        Args:
+            totals: What the batch counted (with hashes).
+            new_blocks: Basic blocks that no program of this worker had reached before.
+        """
+        if not totals.runs:
+            return
+        steps = totals.steps / totals.runs
+        self._average_steps += 0.05 * (steps - self._average_steps)
+        novelty = totals.new_classes / totals.runs
+        score = novelty * (0.1 + totals.marked_any / totals.runs)
+        if job.parent >= 0 and job.parent < len(self._corpus):
+            entry = self._corpus[job.parent]
+            entry.score += 0.2 * (score - entry.score)
+        if job.fresh and (new_blocks or (totals.marked_any and novelty > 0.25)):
+            self._keep(_Entry(job.case, min(2.0, score + 0.2 * new_blocks)))
+
+    @property
+    def corpus_size(self) -> int:
+        """Programs kept."""
+        return len(self._corpus)
+
+    def _pick(self) -> int:
+        """Tournament of three: good ones often, everyone sometimes, worn-out ones less."""
+        size = len(self._corpus)
+        drawn = [self._rng.randrange(size) for _ in range(3)]
+        return max(drawn, key=lambda at: self._corpus[at].score / (1 + self._corpus[at].visits))
+
+    def _keep(self, entry: _Entry) -> None:
+        if len(self._corpus) < CORPUS_MAX:
+            self._corpus.append(entry)
+            return
+        worst = min(range(CORPUS_MAX), key=lambda at: self._corpus[at].score)
+        if self._corpus[worst].score < entry.score:
+            self._corpus[worst] = entry

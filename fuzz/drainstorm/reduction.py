@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module shrinks a stored case: `drainstorm shrink FILE`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Final
+
+from drainstorm import text
+from drainstorm.build import build
+from drainstorm.errors import CaseError
+from drainstorm.findings import replay_command
+from drainstorm.machine import Machine
+from drainstorm.result import Strategy
+from drainstorm.shrink import shrink
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drainstorm.case import Case
+    from drainstorm.spec import TargetSpec
+
+BUDGET_RUNS: Final = 5_000_000
+
+
+def shrink_file(case: Case, spec: TargetSpec, *, output: Path, seconds: float) -> list[str]:
+    """Shrink a case in the build that it names and write the result.
+
+    Args:
+        output: Where the smaller case goes.
+        seconds: Wall-clock bound.
+
+    Returns:
+        Lines for the user.
+
+    Raises:
+        CaseError: the case does not fail, so there is nothing to keep.
+    """
+    until = time.monotonic() + seconds
+    with Machine(build(spec, bug=case.bug or None)) as machine:
+        verdict = machine.run(case, Strategy.replay()).verdict
+        if verdict.kind != "FAIL":
+            raise CaseError(
+                f"the case does not fail but gives {verdict}; "
+                "see what happens: drainstorm replay FILE"
+            )
+        if case.expect is not None and not verdict.matches(case.expect):
+            raise CaseError(f"the case gives {verdict}, but expects {case.expect}")
+        shrunk = shrink(
+            machine, case, verdict.signature, budget_runs=BUDGET_RUNS, spec=spec,
+            stop=lambda: time.monotonic() > until,
+        )  # fmt: skip
+    text.save(output, dataclasses.replace(shrunk.case, story=case.story), spec)
+    return [
+        f"{verdict}",
+        f"  {shrunk.before} -> {shrunk.after}, in {shrunk.runs:,} runs",
+        f"  replay: {replay_command(output, spec)}",
+    ]

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module tells in some ten lines why a case failed: operations, decisive switches, the end.
+
+A shrunk case has one or two deviations. Each of them is a moment at which a thread was stopped
+just before something; what others did to the same object until it went on is the explanation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from drainstorm.wording import event_words, operation_words, place_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from drainstorm.case import Deviation
+    from drainstorm.result import Event, Run, Waiter
+    from drainstorm.spec import TargetSpec
+
+OPERATIONS_SHOWN: Final = 6
+SWITCHES_SHOWN: Final = 6
+MEANWHILE_SHOWN: Final = 3
+FRAMES_SHOWN: Final = 5
+
+_SILENT: Final = frozenset(("operation", "skip", "note", "fail", "woken"))
+_CHANGES: Final = frozenset(("store", "rmw", "cas", "lock", "unlock", "write", "signal"))
+
+
+def thread_titles(run: Run, spec: TargetSpec) -> dict[int, str]:
+    """What each simulated thread is called: its number, and the actors that acted on it."""
+    actors: dict[int, list[str]] = {0: []}
+    for event in run.events:
+        names = actors.setdefault(event.thread, [])
+        if event.kind == "operation" and event.actor < spec.actor_count:
+            name = spec.actor_name(event.actor)
+            if name not in names:
+                names.append(name)
+    for waiter in run.waiters:
+        if waiter.thread >= 0:
+            actors.setdefault(waiter.thread, [])
+    return {
+        thread: f"T{thread}" + (f" {', '.join(names[:4])}" if names else "")
+        for thread, names in sorted(actors.items())
+    }
+
+
+def tell(
+    run: Run, schedule: Sequence[Deviation], *, spec: TargetSpec, places: Mapping[int, str]
+) -> list[str]:
+    """Operations that were carried out, the decisive switches, and who waits for what."""
+    lines = _operations(run.events, spec)
+    lines += _switches(run.events, schedule, spec, places)
+    lines += waiter_lines(run.waiters, places)
+    return lines
+
+
+def _operations(events: Sequence[Event], spec: TargetSpec) -> list[str]:
+    """The last operations of each actor, in the order in which actors end."""
+    by_actor: dict[int, list[str]] = {}
+    for at, event in enumerate(events):
+        if event.kind != "operation":
+            continue
+        skipped = any(
+            e.kind == "skip" and e.actor == event.actor and e.step == event.step
+            for e in events[at + 1 : at + 4]
+        )
+        words = operation_words(event, spec).split(": ", 1)[1]
+        mine = by_actor.pop(event.actor, [])
+        by_actor[event.actor] = [*mine, f"({words}: skipped)" if skipped else words]
+    if not by_actor:
+        return []
+    lines = ["Last operations"]
+    width = max(len(spec.actor_name(actor)) for actor in by_actor)
+    for actor in sorted(by_actor):
+        words_of = by_actor[actor]
+        dots = ".. " if len(words_of) > OPERATIONS_SHOWN else ""
+        said = "; ".join(words_of[-OPERATIONS_SHOWN:])
+        lines.append(f"  {spec.actor_name(actor):<{width}}  {dots}{said}")
+    return lines
+
+
+def _switches(
+    events: Sequence[Event], schedule: Sequence[Deviation], spec: TargetSpec,
+    places: Mapping[int, str],
+) -> list[str]:  # fmt: skip
+    decisive = [d for d in schedule if d.kind == 0]
+    if not decisive:
+        return ["Decisive switches: none, the undisturbed run fails"]
+    lines = [f"Decisive switches ({len(decisive)})"]
+    for number, deviation in enumerate(decisive[:SWITCHES_SHOWN], 1):
+        lines += _switch(number, deviation, events, spec, places)
+    if len(decisive) > SWITCHES_SHOWN:
+        lines.append(f"  .. and {len(decisive) - SWITCHES_SHOWN} more: drainstorm shrink FILE")
+    return lines
+
+
+def _switch(
+    number: int, deviation: Deviation, events: Sequence[Event], spec: TargetSpec,
+    places: Mapping[int, str],
+) -> list[str]:  # fmt: skip
+    """One deviation: before what the thread was stopped, and what happened until it went on."""
+    who, other = f"T{deviation.thread}", f"T{deviation.answer}"
+    held = next(
+        (
+            at for at, e in enumerate(events)
+            if e.thread == deviation.thread and e.position == deviation.position
+            and e.kind not in _SILENT
+        ),
+        None,
+    )  # fmt: skip
+    if held is None:
+        last = [e for e in events if e.thread == deviation.thread and e.position
+                <= deviation.position and e.kind == "operation"]  # fmt: skip
+        during = f" during {operation_words(last[-1], spec)}" if last else ""
+        return [f"  {number}. {who} stops{during} and never goes on; {other} runs instead"]
+    event = events[held]
+    begin = held
+    while begin > 0 and events[begin - 1].thread != deviation.thread:
+        begin -= 1
+    task = f" ({event.task})" if event.task else ""
+    place = place_words(event, places)
+    lines = [
+        f"  {number}. {who}{task} is stopped just before `{event_words(event, spec)}`"
+        + (f" at {place}" if place else "")
+        + f"; {other} runs"
+    ]
+    for between in _meanwhile(events[begin:held], event):
+        where = place_words(between, places)
+        lines.append(
+            f"     meanwhile T{between.thread}: {event_words(between, spec)}"
+            + (f"  {where}" if where and between.kind not in _SILENT else "")
+        )
+    return lines
+
+
+def _meanwhile(events: Sequence[Event], held: Event) -> list[Event]:
+    """What matters most of what happened while a thread was held back, in order."""
+    same = [e for e in events if e.object and e.object == held.object and e.kind in _CHANGES]
+    operations = [e for e in events if e.kind in ("operation", "fail")]
+    chosen = (same[-MEANWHILE_SHOWN:] + operations[-MEANWHILE_SHOWN:])[: MEANWHILE_SHOWN + 1]
+    ids = {id(e) for e in chosen}
+    return [e for e in events if id(e) in ids]
+
+
+def waiter_lines(waiters: Sequence[Waiter], places: Mapping[int, str]) -> list[str]:
+    """Who waits for what, who holds it, and where in the source."""
+    if not waiters:
+        return []
+    lines = ["Nothing can run"]
+    for waiter in waiters:
+        if waiter.thread >= 0:
+            who = f"T{waiter.thread}" + (f" ({waiter.task})" if waiter.task else "")
+        else:
+            who = waiter.task or "a task"
+        what = waiter.text or f"{waiter.kind} {waiter.object}".strip()
+        holder = ""
+        if waiter.holder_task or waiter.holder >= 0:
+            holder = f", held by {waiter.holder_task or f'T{waiter.holder}'}"
+        lines.append(f"  {who} waits for {what}{holder}")
+        frames = [places[pc] for pc in waiter.stack if places.get(pc)][:FRAMES_SHOWN]
+        if frames:
+            lines.append(f"     in {' < '.join(frames)}")
+    return lines

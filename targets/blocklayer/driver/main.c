@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver's frame: main's script, the end of a program, and what an idle machine means.
+ *
+ * No program can hang by itself: what holds a lock lets go of it at the end of its script, and
+ * nothing waits for anything else. The end wakes nobody: main sleeps in the event loop like at
+ * any other time, and is told with EINTR that all is quiet.
+ */
+#include "rules.h"
+
+#include "main_loop.h"
+
+Ghost ghost = {.lock.writer = NO_WRITER};
+
+static bool all_ended(void);
+static void close_program(void);
+
+void ds_driver_main(void)
+{
+  ds_operation op;
+
+  contexts_init();
+  nodes_init();
+  while (ds_next(ACTOR_MAIN_FIRST, &op)) {
+    if (!perform_main(ACTOR_MAIN_FIRST, &op)) {
+      ds_skip(ACTOR_MAIN_FIRST);
+    }
+  }
+  close_program();
+}
+
+static void close_program(void)
+{
+  if (ghost.lock.writer != NO_WRITER) {
+    write_unlock();
+  }
+  ghost.closing = true;
+  while (!all_ended()) {
+    aio_poll(qemu_get_aio_context(), true);
+  }
+  contexts_close();
+  rule_conservation();
+  nodes_close();
+  qemu_cleanup_main_loop();
+}
+
+static bool all_ended(void)
+{
+  return coroutines_ended() && bottom_halves_ended();
+}
+
+int ds_driver_idle(void)
+{
+  rule_conservation();
+  rule_wakeup();
+  bool quiet = ghost.closing && ghost.lock.wrlock_depth == 0 && ds_thread_in_poll(MAIN_THREAD);
+  return quiet && all_ended() ? MAIN_THREAD : DS_IDLE_STUCK;
+}
+
+unsigned choose(unsigned operand, uint32_t usable, unsigned count)
+{
+  if (operand < 32 && usable >> operand & 1) {
+    return operand;
+  }
+  unsigned objects = bits_set(usable);
+  if (objects == 0) {
+    return count;
+  }
+  for (unsigned skip = operand % objects; skip > 0; skip--) {
+    usable &= usable - 1;
+  }
+  return (unsigned)__builtin_ctz(usable);
+}

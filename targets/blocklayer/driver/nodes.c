@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A small graph that the program changes and walks, and its ghost: what a reader must see.
+ *
+ * It starts as 0 -> 1 -> 2 and 0 -> 3, with four loose nodes.
+ */
+#include "ghost.h"
+
+static const uint8_t first_children[NODES] = {[0] = 1 << 1 | 1 << 3, [1] = 1 << 2};
+
+static uint32_t below(unsigned node);
+static bool attachable(unsigned parent, unsigned child);
+static unsigned pair_of(const ds_operation *op);
+
+void nodes_init(void)
+{
+  for (unsigned i = 0; i < NODES; i++) {
+    ghost.graph.nodes[i] = bdrv_new();
+    ds_name(ghost.graph.nodes[i], sizeof(BlockDriverState), "node%u", i);
+  }
+  for (unsigned parent = 0; parent < NODES; parent++) {
+    for (unsigned child = 0; child < NODES; child++) {
+      if (first_children[parent] >> child & 1) {
+        bdrv_attach_child_unshared(ghost.graph.nodes[parent], ghost.graph.nodes[child]);
+        ghost.graph.children[parent] |= (uint8_t)(1u << child);
+      }
+    }
+  }
+}
+
+void nodes_close(void)
+{
+  /* Parents first: a node with parents does not go. */
+  for (unsigned left = NODES; left > 0;) {
+    for (unsigned i = 0; i < NODES; i++) {
+      BlockDriverState *bs = ghost.graph.nodes[i];
+      if (bs && !bs->parents) {
+        bdrv_delete(bs);
+        ghost.graph.nodes[i] = NULL;
+        left--;
+      }
+    }
+  }
+}
+
+/* ------------------------------------------------------------------ operations */
+
+/* The operands if they will do, else the next pair that will. */
+bool op_attach(unsigned actor, const ds_operation *op)
+{
+  unsigned pair = pair_of(op);
+
+  if (ghost.lock.writer != actor) {
+    return false;
+  }
+  for (unsigned i = 0; i < NODES * NODES; i++, pair = (pair + 1) % (NODES * NODES)) {
+    unsigned parent = pair / NODES;
+    unsigned child = pair % NODES;
+    if (attachable(parent, child)) {
+      if (i > 0) {
+        ds_note("attach node%u node%u", parent, child);
+      }
+      bdrv_attach_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]);
+      ghost.graph.children[parent] |= (uint8_t)(1u << child);
+      return true;
+    }
+  }
+  return false;
+}
+
+/* No cycle, no second edge. */
+static bool attachable(unsigned parent, unsigned child)
+{
+  return !(ghost.graph.children[parent] >> child & 1) && !(below(child) >> parent & 1);
+}
+
+/* The edge if there is one, else the next edge that there is. */
+bool op_detach(unsigned actor, const ds_operation *op)
+{
+  unsigned pair = pair_of(op);
+
+  if (ghost.lock.writer != actor) {
+    return false;
+  }
+  for (unsigned i = 0; i < NODES * NODES; i++, pair = (pair + 1) % (NODES * NODES)) {
+    unsigned parent = pair / NODES;
+    unsigned child = pair % NODES;
+    if (ghost.graph.children[parent] >> child & 1) {
+      if (i > 0) {
+        ds_note("detach node%u node%u", parent, child);
+      }
+      bdrv_detach_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]);
+      ghost.graph.children[parent] &= (uint8_t)~(1u << child);
+      return true;
+    }
+  }
+  return false;
+}
+
+static unsigned pair_of(const ds_operation *op)
+{
+  return (unsigned)(op->a % NODES * NODES + op->b % NODES);
+}
+
+void walk_node(unsigned operand)
+{
+  unsigned top = operand % NODES;
+  BdrvNodeList list = {0};
+  uint32_t seen = 0;
+
+  bdrv_walk(ghost.graph.nodes[top], &list);
+  for (size_t i = 0; i < list.count; i++) {
+    for (unsigned node = 0; node < NODES; node++) {
+      seen |= (uint32_t)(list.nodes[i] == ghost.graph.nodes[node]) << node;
+    }
+  }
+  DS_CHECK(seen == below(top), "R1", "graph-torn",
+           "walking from node%u met the nodes %#x instead of %#x", top, seen, below(top));
+}
+
+/* A mask of `node` and everything below it, by the ghost graph. */
+static uint32_t below(unsigned node)
+{
+  uint32_t mask = 1u << node;
+  for (uint32_t before = 0; before != mask;) {
+    before = mask;
+    for (unsigned i = 0; i < NODES; i++) {
+      if (mask >> i & 1) {
+        mask |= ghost.graph.children[i];
+      }
+    }
+  }
+  return mask;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Waiting, outside of coroutines, until other contexts have made a condition false.
+ *
+ * Who waits polls an event loop meanwhile, so anything may happen in there: other waits, bottom
+ * halves, changes of whatever is not locked. Who makes the condition false stores that first and
+ * calls aio_wait_kick() afterwards, on every path that could make it false.
+ */
+#ifndef BLOCK_AIO_WAIT_H
+#define BLOCK_AIO_WAIT_H
+
+#include "aio.h"
+#include "main_loop.h"
+
+#include <stdatomic.h>
+
+typedef struct AioWait {
+  _Atomic uint32_t num_waiters; /* threads inside AIO_WAIT_WHILE(); kick nobody if 0 */
+} AioWait;
+
+extern AioWait global_aio_wait;
+
+/*
+ * Poll while `cond` holds. A `ctx` whose home thread the caller is: poll that one (it is woken by
+ * its own events only, not by a kick). Else, and for NULL, the caller must be the main thread, and
+ * polls the main context. Value: whether it had to wait.
+ *
+ * B3: announce the waiter, then evaluate. The fence pairs with the one in aio_wait_kick(). Without
+ * it: the condition is seen true, the waiter is not seen, and nobody wakes it.
+ */
+#define AIO_WAIT_WHILE(ctx, cond)                                                                  \
+  ({                                                                                               \
+    bool aio_wait_waited = false;                                                                  \
+    AioContext *aio_wait_ctx = (ctx);                                                              \
+    if (!aio_wait_ctx || !in_aio_context_home_thread(aio_wait_ctx)) {                              \
+      assert(qemu_in_main_thread());                                                               \
+      aio_wait_ctx = qemu_get_aio_context();                                                       \
+    }                                                                                              \
+    atomic_fetch_add_explicit(&global_aio_wait.num_waiters, 1, memory_order_relaxed);              \
+    atomic_thread_fence(memory_order_seq_cst);                                                     \
+    while (cond) {                                                                                 \
+      aio_poll(aio_wait_ctx, true);                                                                \
+      aio_wait_waited = true;                                                                      \
+    }                                                                                              \
+    atomic_fetch_sub_explicit(&global_aio_wait.num_waiters, 1, memory_order_relaxed);              \
+    aio_wait_waited;                                                                               \
+  })
+
+/* A condition may have become false: make the main thread evaluate it again. Any thread. A full
+ * fence, whether anybody waits or not. */
+void aio_wait_kick(void);
+
+/* Run cb(opaque) as a bottom half of `ctx` and wait until it has returned. Main thread only. */
+void aio_wait_bh_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque);
+
+#endif

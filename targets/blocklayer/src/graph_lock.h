@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The graph lock: many readers, in coroutines of any context, or the main thread as one writer.
+ *
+ * Reading is meant to be cheap: a reader writes only a counter of its own context. Writing is
+ * rare and expensive: it polls the main loop until no reader is left. A coroutine may lock in one
+ * context and unlock in another; only the sum over all contexts is the number of readers.
+ *
+ * Never: taking the lock recursively; polling or ending a wait for others while holding it.
+ */
+#ifndef BLOCK_GRAPH_LOCK_H
+#define BLOCK_GRAPH_LOCK_H
+
+#include "coroutine.h"
+
+/* From now on `ctx` may have readers. Called at the end of its creation. */
+void register_aiocontext(AioContext *ctx);
+
+/* `ctx` goes. Coroutines that locked there may still hold the lock, elsewhere: they stay counted.
+ */
+void unregister_aiocontext(AioContext *ctx);
+
+/*
+ * Wait until there is no reader and keep new ones out. Main thread, not in a coroutine. Polls the
+ * main context: bottom halves run, coroutines go on, another writer may come and go.
+ */
+void bdrv_graph_wrlock(void);
+
+/* Let readers in, waking those that wait, then run the main context's bottom halves. */
+void bdrv_graph_wrunlock(void);
+
+/* Become a reader; sleeps while there is a writer. */
+void coroutine_fn bdrv_graph_co_rdlock(void);
+
+/* Be a reader no longer; in any context. Never sleeps. */
+void coroutine_fn bdrv_graph_co_rdunlock(void);
+
+/* Abort unless the caller may change the graph. */
+void assert_bdrv_graph_writable(void);
+
+#endif

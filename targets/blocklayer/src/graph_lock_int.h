@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the graph lock is made of. */
+#ifndef BLOCK_GRAPH_LOCK_INT_H
+#define BLOCK_GRAPH_LOCK_INT_H
+
+#include "graph_lock.h"
+
+#include "aio_int.h"
+#include "co_queue.h"
+#include "thread.h"
+
+/* One per context. Alone on its cache line, or every reader would slow down all others. */
+struct BdrvGraphRWlock {
+  /* Readers that locked here minus readers that unlocked here, modulo 2^32. Only the context's home
+   * thread writes it, so nobody needs a locked instruction. */
+  _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t reader_count;
+  BdrvGraphRWlock *next; /* in BdrvGraphLock.counters; under `list_mutex` */
+};
+
+typedef struct BdrvGraphLock {
+  /* 1 while a writer is inside, or about to be. Written by the main thread only; to 0 only under
+   * `list_mutex`. Alone on its cache line too: readers read it, and nothing else. */
+  _Alignas(CACHE_LINE_BYTES) _Atomic int has_writer;
+
+  /* Protects what follows, and sending a reader to sleep. A leaf: no other lock is taken under
+   * it. */
+  _Alignas(CACHE_LINE_BYTES) QemuMutex list_mutex;
+  BdrvGraphRWlock *counters;      /* of all contexts */
+  uint32_t orphaned_reader_count; /* what the counters of unregistered contexts summed up to */
+  CoQueue reader_queue;           /* readers that wait for has_writer == 0 */
+} BdrvGraphLock;
+
+extern BdrvGraphLock bdrv_graph_lock;
+
+#endif
