@@ -6,11 +6,15 @@ The order is a promise: what is announced has been stored, and what is stored ha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import platform
 import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drainstorm.case import unique_schedule
@@ -22,7 +26,6 @@ from drainstorm.store import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from drainstorm.case import Case
     from drainstorm.runner import Runner
@@ -176,9 +179,19 @@ def version() -> str:
         return "0"
 
 
+def own_command() -> str:
+    """How the user can call us: by name, or by path when that is not on $PATH."""
+    if shutil.which("drainstorm"):
+        return "drainstorm"
+    path = Path(sys.executable).with_name("drainstorm")
+    with contextlib.suppress(ValueError):
+        path = path.relative_to(Path.cwd())
+    return shlex.quote(str(path))
+
+
 def replay_command(path: Path, spec: TargetSpec) -> str:
     """What to type to replay a case; names the target's path when its name alone is not found."""
-    words = ["drainstorm", "replay", shlex.quote(str(path))]
+    words = [own_command(), "replay", shlex.quote(str(path))]
     try:
         found = find_target(spec.name).folder == spec.folder
     except UsageError:

@@ -11,7 +11,7 @@ import pytest
 from drainstorm import text
 from drainstorm.case import Case, Operation
 from drainstorm.errors import StoreError
-from drainstorm.findings import Failure, Finding, replay_command, secure
+from drainstorm.findings import Failure, Finding, own_command, replay_command, secure
 from drainstorm.result import Strategy
 from drainstorm.spec import TargetSpec
 from drainstorm.store import FOUND_NAME, MINIMAL_NAME, RECORD_NAME, Store, load_record
@@ -97,5 +97,5 @@ def test_the_replay_line_names_a_target_that_its_name_does_not_find(
     tally: TargetSpec, blocklayer: TargetSpec
 ) -> None:
     path = Path("a b.case")
-    assert replay_command(path, blocklayer) == "drainstorm replay 'a b.case'"
+    assert replay_command(path, blocklayer) == f"{own_command()} replay 'a b.case'"
     assert replay_command(path, tally).endswith(f"--target {tally.folder}")
