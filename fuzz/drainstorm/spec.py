@@ -53,11 +53,16 @@ class OperationSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A planted defect: a patch below the target's folder and the rule that it breaks."""
+    """A planted defect: a patch below the target's folder and the rule that it breaks.
+
+    Args:
+        seed: program of `corpus/seeds/<target>/` that can show it, without `.case`; empty: none.
+    """
 
     name: str
     patch: str
     rule: str
+    seed: str = ""
     help: str = ""
 
 

@@ -30,9 +30,14 @@ def header(patch: Path) -> dict[str, str]:
     return {key: " ".join(value.split()) for key, value in _HEADER.findall(prose)}
 
 
-def cases_of(spec: TargetSpec, bug: Bug, folder: str) -> list[Case]:
-    """Cases below corpus/`folder` whose `bug` line names the bug, in the order of their names."""
-    paths = sorted((CORPUS / folder / spec.name).glob("*.case"))
+def seed_of(spec: TargetSpec, bug: Bug) -> Case:
+    """The program that target.toml names for the bug."""
+    return program_of(text.load(CORPUS / "seeds" / spec.name / f"{bug.seed}.case", spec))
+
+
+def regressions_of(spec: TargetSpec, bug: Bug) -> list[Case]:
+    """Regressions whose `bug` line names the bug, in the order of their names."""
+    paths = sorted((CORPUS / "regressions" / spec.name).glob("*.case"))
     return [case for path in paths if (case := text.load(path, spec)).bug == bug.name]
 
 

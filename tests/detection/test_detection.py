@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from detection.planted import BUDGET_SCHEDULES, batches, cases_of, program_of, search
+from detection.planted import BUDGET_SCHEDULES, batches, search, seed_of
 from drainstorm.build import build
 from drainstorm.case import Case, Operation
 from drainstorm.machine import Machine
@@ -23,7 +23,7 @@ every_bug = pytest.mark.parametrize("bug", SPEC.bugs, ids=lambda bug: bug.name)
 
 @every_bug
 def test_a_planted_bug_is_found_from_its_seed_program_with_its_rule(bug: Bug) -> None:
-    program = program_of(cases_of(SPEC, bug, "seeds")[0])
+    program = seed_of(SPEC, bug)
 
     def is_found(batch: Totals) -> bool:
         return batch.first_fail is not None and batch.first_fail.rule == bug.rule
@@ -38,7 +38,7 @@ def test_a_planted_bug_is_found_from_its_seed_program_with_its_rule(bug: Bug) ->
 @every_bug
 def test_the_shipped_implementation_is_clean_over_the_budget_that_counts(bug: Bug) -> None:
     """Only schedules in which somebody waited for the lock count."""
-    program = program_of(cases_of(SPEC, bug, "seeds")[0])
+    program = seed_of(SPEC, bug)
     totals = Totals()
     with Machine(build(SPEC)) as machine:
         for batch in batches(machine, program, seed=0):
@@ -70,7 +70,7 @@ def test_a_run_in_which_nobody_waits_for_the_lock_does_not_count(blocklayer: Tar
 
 def test_both_marks_are_reached_from_the_seeds(blocklayer: TargetSpec) -> None:
     """Mark 0: a writer sleeps until a reader leaves. Mark 1: a reader found the writer."""
-    case = program_of(cases_of(blocklayer, blocklayer.bug("kick-only-if-writer"), "seeds")[0])
+    case = seed_of(blocklayer, blocklayer.bug("kick-only-if-writer"))
     with Machine(build(blocklayer)) as machine:
         totals = search(machine, case, 0, until=lambda _: False)
     assert totals.marked[0] > 0

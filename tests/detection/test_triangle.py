@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from detection.planted import cases_of, header, patched_copy
+from detection.planted import header, patched_copy, regressions_of, seed_of
 from drainstorm import text
 from drainstorm.build import build
 from drainstorm.machine import Machine
@@ -35,7 +35,7 @@ def judges() -> set[str]:
 
 def broken_by_planted_bugs() -> set[str]:
     """Verdicts that the stored cases expect, without the word FAIL."""
-    cases = [case for bug in SPEC.bugs for case in cases_of(SPEC, bug, "regressions")]
+    cases = [case for bug in SPEC.bugs for case in regressions_of(SPEC, bug)]
     return {str(case.expect).removeprefix("FAIL ") for case in cases}
 
 
@@ -66,9 +66,9 @@ def test_a_planted_bug_says_what_it_is(bug: Bug) -> None:
 
 @every_bug
 def test_a_planted_bug_has_a_seed_and_a_regression_with_its_verdict(bug: Bug) -> None:
-    assert cases_of(SPEC, bug, "seeds")
+    assert seed_of(SPEC, bug).program
     verdict = header(SPEC.folder / bug.patch)["Verdict"]
-    expected = {str(case.expect) for case in cases_of(SPEC, bug, "regressions")}
+    expected = {str(case.expect) for case in regressions_of(SPEC, bug)}
     assert any(verdict.startswith(words) for words in expected)
 
 

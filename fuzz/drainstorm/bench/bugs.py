@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """This module measures how soon every planted bug is found, with the rule that it breaks.
 
-From its seed program: the case under `corpus/seeds/` whose `bug` line names it, without its
-deviations, the portfolio's strategies in turn. From nothing: the explorer of a hunt, one core.
+From its seed program: the case under `corpus/seeds/` that target.toml names, without deviations,
+the portfolio's strategies in turn. From nothing: the explorer of a hunt, one core.
 """
 
 from __future__ import annotations
@@ -61,12 +61,11 @@ def measure(
 
 
 def _seed_program(spec: TargetSpec, bug: Bug) -> tuple[Path, Case]:
-    folder = spec.folder.parent.parent / "corpus" / "seeds" / spec.name
-    for path in sorted(folder.glob("*.case")):
-        case = text.load(path, spec)
-        if case.bug == bug.name:
-            return path, Case(case.target, case.program, limits=case.limits)
-    raise UsageError(f"no case under {folder} has the line 'bug {bug.name}'")
+    if not bug.seed:
+        raise UsageError(f"bug '{bug.name}' names no `seed` in {spec.folder / 'target.toml'}")
+    path = spec.folder.parent.parent / "corpus" / "seeds" / spec.name / f"{bug.seed}.case"
+    case = text.load(path, spec)
+    return path, Case(case.target, case.program, limits=case.limits)
 
 
 def _from_program(machine: Machine, case: Case, bug: Bug, seed: int, cap: int) -> _Found:
