@@ -67,7 +67,7 @@ def clean(target: str, schedules: int, seed: int, workers: int, file: str) -> No
 
 @main.command()
 @click.argument("case", type=_CASE, default=Path("corpus/seeds/blocklayer/three-threads.case"))
-@click.option("--runs", default=100_000, show_default=True, help="Per process.")
+@click.option("--runs", default=100_000, show_default=True, help="Of each strategy.")
 def determinism(case: Path, runs: int) -> None:
     """The same case many times, in two processes, at two addresses: one trace hash."""
     from drainstorm.bench.determinism import measure

@@ -46,13 +46,13 @@ def measure(
     """Print the table; 0 when every bug was found from every seed in both ways."""
     spec = find_target(target)
     print(f"{seeds} campaign seeds per bug; schedules: median (90th percentile, most)")
-    print(f"{'bug':24} {'rule':5} {'from':24} {'found':>7} {'schedules':>24} {'CPU s':>8}")
+    print(f"{'bug':24} {'rule':5} {'from':36} {'found':>7} {'schedules':>24} {'CPU s':>8}")
     good = True
     for bug in [spec.bug(name) for name in names] or list(spec.bugs):
         path, program = _seed_program(spec, bug)
         with Machine(build(spec, bug=bug.name)) as machine:
             named = [_from_program(machine, program, bug, n, schedules) for n in range(seeds)]
-            good &= _row(bug, path.name, named)
+            good &= _row(bug, path.stem, named)
             free = [_from_nothing(machine, spec, bug, n, seconds) for n in range(seeds)]
             good &= _row(bug, "nothing", free)
     words = f"every bug in {seeds} of {seeds} seeds, from a seed program and from nothing"
@@ -96,7 +96,7 @@ def _row(bug: Bug, source: str, all_found: list[_Found]) -> bool:
     runs = sorted(f.schedules for f in all_found)
     ninth = runs[min(len(runs) - 1, len(runs) * 9 // 10)]
     print(
-        f"{bug.name:24} {bug.rule:5} {source:24} {f'{count}/{len(all_found)}':>7} "
+        f"{bug.name:24} {bug.rule:5} {source:36} {f'{count}/{len(all_found)}':>7} "
         f"{f'{statistics.median(runs):,.0f} ({ninth:,}, {runs[-1]:,})':>24} "
         f"{statistics.median(f.seconds for f in all_found):8.3f}",
         flush=True,

@@ -29,7 +29,7 @@ def measure(path: Path, runs: int) -> int:
         hashes = {value for process in found for value in process[strategy.name]}
         good &= len(hashes) == 1
         print(
-            f"{strategy.name:12} {2 * runs:,} runs in 2 processes, 2 machines each: "
+            f"{strategy.name:12} {runs:,} runs in 2 processes, 2 machines each: "
             f"{len(hashes)} trace hash{'es' if len(hashes) > 1 else ''} "
             f"({', '.join(f'{value:016x}' for value in sorted(hashes)[:3])})"
         )
@@ -38,10 +38,10 @@ def measure(path: Path, runs: int) -> int:
 
 
 def _hashes(path: Path, runs: int) -> dict[str, set[int]]:
-    """Half of the runs on one machine, half on a second one that stays beside it."""
+    """A quarter of the runs on one machine, a quarter on a second one that stays beside it."""
     case = text.load(path)
     built = build(find_target(case.target))
-    share = runs // (2 * len(STRATEGIES)) or 1
+    share = runs // 4 or 1
     with Machine(built) as one, Machine(built) as two:
         return {
             strategy.name: {
