@@ -74,7 +74,7 @@ def copy(tally: TargetSpec, tmp_path: Path) -> Path:
         ("ctx2", "ctx300", "'ctx300'"),
         ("sleep 3", "sleep 3 4", "'sleep 3 4'"),
         ("expect PASS", "expect MAYBE", "'MAYBE'"),
-        ("wake-one-reader", "wake-no-reader", "'wake-no-reader'"),
+        ("expect PASS", "bug wake-no-reader", "'wake-no-reader'"),
     ],
 )
 def test_a_damaged_line_is_shown_with_file_line_and_value(
