@@ -18,7 +18,8 @@ from drainstorm.spec import find_target
 
 _LENGTHS: Final = (0, 1, 3, 8, 20, 40, 80, 160, 320)
 _GROWTH_KIB: Final = 16 * 1024
-_WARM_UP: Final = 20_000
+_WARM_UP: Final = 1_000_000
+"""Inputs until the decoder's bounded cache of records is full."""
 
 
 def measure(target: str, inputs: int, *, seed: int, workers: int) -> int:
