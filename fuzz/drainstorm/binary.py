@@ -7,7 +7,7 @@ self-delimiting records in any order; the first byte says what a record is:
     0x00-0xDF  operation   4 bytes: code, actor, a, b; code modulo (operations + 1), 0 = no-op,
                            actor modulo the number of actors
     0xE0-0xFD  deviation  11 bytes: 0xE0 + kind (modulo), thread u16, position u32, answer u32
-    0xFE       limits      8 bytes: steps u32, threads u16, model u8, clipped or modulo
+    0xFE       limits      9 bytes: steps u32, threads u16, model u8, checks u8, clipped or modulo
     0xFF       text        4 bytes: type u8, length u16, then so many bytes of UTF-8
 
 Numbers are little endian. A record cut off by the end is padded with zero bytes. Operations that
@@ -42,11 +42,11 @@ TEXT_TARGET: Final = 5
 
 OPERATION_BYTES: Final = 4
 DEVIATION_BYTES: Final = 11
-LIMITS_BYTES: Final = 8
+LIMITS_BYTES: Final = 9
 TEXT_HEADER_BYTES: Final = 4
 
 _ANSWER: Final = struct.Struct("<HII")
-_LIMITS: Final = struct.Struct("<IHB")
+_LIMITS: Final = struct.Struct("<IHBB")
 _TEXT: Final = struct.Struct("<BBH")
 _PADDING: Final = bytes(DEVIATION_BYTES)
 _CACHE_MAX: Final = 1 << 16
@@ -151,10 +151,10 @@ def decode(data: bytes, spec: TargetSpec) -> Case:
             if anchor in schedule or len(schedule) < model.DEVIATIONS_MAX:
                 schedule[anchor] = deviation
         elif tag == LIMITS:
-            steps, threads, number = _LIMITS.unpack_from(data, at + 1)
+            steps, threads, number, bits = _LIMITS.unpack_from(data, at + 1)
             at += LIMITS_BYTES
             name = model.MODELS[number % len(model.MODELS)]
-            limits = Limits(steps, threads, name).clipped()
+            limits = Limits(steps, threads, name, model.checks_of(bits)).clipped()
         else:
             _, kind, length = _TEXT.unpack_from(data, at)
             at += TEXT_HEADER_BYTES
@@ -180,7 +180,8 @@ def encode(case: Case, spec: TargetSpec) -> bytes:
     if case.limits != Limits():
         limits = case.limits
         number = model.MODELS.index(limits.model)
-        parts.append(bytes([LIMITS]) + _LIMITS.pack(limits.steps, limits.threads, number))
+        fields = (limits.steps, limits.threads, number, limits.check_bits)
+        parts.append(bytes([LIMITS]) + _LIMITS.pack(*fields))
     parts += [_text_record(TEXT_STORY, line) for line in case.story]
     for op in case.program:
         parts.append(bytes((op.code, op.actor, op.a, op.b)))

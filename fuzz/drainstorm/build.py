@@ -118,6 +118,7 @@ class _Plan:
         facts = [
             BUILD_VERSION,
             native.ABI_VERSION,
+            native.engine().stub_symbols(),  # the stub jumps through a table in their order
             self.compiler.command,
             self.compiler.version,
             [(path, self.flags(path)) for path in (*self.sources, *self.drivers)],

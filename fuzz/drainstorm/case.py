@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
     from drainstorm.spec import TargetSpec
 
-KINDS: Final = ("run", "signal")
+KINDS: Final = ("run", "signal", "read", "spurious", "flush")
 """Names of the questions that the machine asks, by `Deviation.kind` (DS_KIND_* in engine.h)."""
 
-MODELS: Final = ("sc",)
+MODELS: Final = ("sc", "c11", "tso")
 """Names of the memory models, by number (DS_MODEL_* in engine.h)."""
+
+CHECKS: Final = ("access", "leak", "spurious", "c20-sequences")
+"""Names of what is judged or allowed besides the rules, by bit (DS_CHECK_* in engine.h)."""
+
+CHECKS_DEFAULT: Final = ("access", "leak")
 
 VERDICTS: Final = ("PASS", "UNKNOWN", "FAIL")
 """Names of the verdicts, by number (DS_PASS .. in engine.h)."""
@@ -73,23 +78,36 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What ends a run with UNKNOWN.
+    """What ends a run with UNKNOWN, under which memory model it runs and what is judged.
 
     Args:
         steps: scheduling points, 1..STEPS_MAX.
         threads: simulated threads, 1..THREADS_MAX; 0 means what the target's description says.
         model: memory model, one of MODELS.
+        checks: any of CHECKS, in their order.
     """
 
     steps: int = STEPS_DEFAULT
     threads: int = 0
-    model: str = "sc"
+    model: str = "c11"
+    checks: tuple[str, ...] = CHECKS_DEFAULT
 
     def clipped(self) -> Limits:
         """The nearest limits that are valid."""
         model = self.model if self.model in MODELS else MODELS[0]
         steps = min(max(self.steps, 1), STEPS_MAX)
-        return Limits(steps, min(max(self.threads, 0), THREADS_MAX), model)
+        checks = tuple(check for check in CHECKS if check in self.checks)
+        return Limits(steps, min(max(self.threads, 0), THREADS_MAX), model, checks)
+
+    @property
+    def check_bits(self) -> int:
+        """The checks as a mask: bit i is CHECKS[i]."""
+        return sum(1 << CHECKS.index(check) for check in self.checks)
+
+
+def checks_of(bits: int) -> tuple[str, ...]:
+    """The checks whose bits are set; other bits mean nothing."""
+    return tuple(check for bit, check in enumerate(CHECKS) if bits >> bit & 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ _VISIBLE_GCC: Final = (
     "-fno-builtin-memcmp",
     "-fno-builtin-strcpy",
     "-D__builtin_memset(p,c,n)=memset(p,c,n)",
+    # Renamed, so that the machine judges the target's copies and not the driver's.
+    "-Dmemcpy=__tsan_memcpy",
+    "-Dmemmove=__tsan_memmove",
+    "-Dmemset=__tsan_memset",
     "-Wno-tsan",  # says that fences are not supported; here they are
 )
 _VISIBLE_CLANG: Final = (

@@ -9,25 +9,38 @@ import shutil
 import struct
 import tempfile
 import threading
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from drainstorm import case as model
 from drainstorm import native
 from drainstorm.case import Deviation, clean_text
-from drainstorm.errors import StoreError, UsageError
-from drainstorm.result import EVENT_KINDS, STRATEGY_KINDS, Event, Run, Strategy, Totals, Waiter
-from drainstorm.symbols import Symbols, text_offset
+from drainstorm.errors import EngineError, StoreError, UsageError
+from drainstorm.result import (
+    BOUNDS,
+    EVENT_KINDS,
+    STRATEGY_KINDS,
+    Event,
+    Race,
+    Run,
+    Strategy,
+    Totals,
+    Waiter,
+)
+from drainstorm.symbols import Location, Symbols, text_offset
 from drainstorm.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from drainstorm.build import Built
     from drainstorm.case import Case
     from drainstorm.spec import TargetSpec
 
-__all__ = ["Event", "Machine", "Run", "Strategy", "Totals", "Waiter"]
+__all__ = ["Event", "Machine", "Race", "Run", "Strategy", "Totals", "Waiter"]
 
 _DEVIATION: Final = struct.Struct("<IHHI")
 _NOT_ZERO: Final = re.compile(rb"[^\0]")
@@ -55,6 +68,7 @@ class Machine:
         self._lock = threading.Lock()  # held while the machine works
         self._gate = threading.Lock()  # held while the handle is used for a moment or dropped
         self._prepared: tuple[Case, bytes, native.Case] | None = None
+        self._counts: Callable[[Race], bool] | None = None
         self._handle: native.MachineHandle | None = _load(built.path)
 
     def __enter__(self) -> Self:
@@ -91,8 +105,10 @@ class Machine:
         flags = native.FLAG_RECORD * record | native.FLAG_TRACE * trace | native.FLAG_HASH * hashes
         with self._lock:
             handle = self._working()
-            result = handle.run(self._case(case, data), _strategy(strategy), flags)
-            return self._result(handle, result)
+            while True:
+                result = handle.run(self._case(case, data), _strategy(strategy), flags)
+                if result.outcome != Outcome.RACE or not self._suppress(handle):
+                    return self._result(handle, result)
 
     def batch(
         self,
@@ -103,6 +119,8 @@ class Machine:
         stop: bool = True,
         hashes: bool = False,
         feedback: bool = False,
+        twice: bool = False,
+        record: bool = False,
         data: bytes = b"",
     ) -> Totals:
         """Run many schedules of a case, with seeds seed, seed + 1, ...
@@ -114,16 +132,107 @@ class Machine:
             stop: return after the first failing run.
             hashes: count new classes of runs (about a fifth slower).
             feedback: fill the interleaving counters for libFuzzer.
+            twice: replay every run and compare the traces (three times slower).
+            record: keep the deviations of the first failing run (with stop=True only).
             data: answers for the "bytes" strategy.
+
+        Raises:
+            EngineError: a replay differed from its run (twice=True).
         """
         flags = native.FLAG_STOP * stop | native.FLAG_HASH * hashes
-        flags |= native.FLAG_FEEDBACK * feedback
+        flags |= native.FLAG_FEEDBACK * feedback | native.FLAG_TWICE * twice
+        flags |= native.FLAG_RECORD * (record and stop)
+        new_classes = 0
         if count < 1:
             return Totals()
         with self._lock:
             handle = self._working()
-            totals = handle.batch(self._case(case, data), _strategy(strategy), count, flags)
-            return self._totals(handle, totals, strategy)
+            while True:
+                totals = handle.batch(self._case(case, data), _strategy(strategy), count, flags)
+                new_classes += totals.new_classes
+                if not totals.outcome[Outcome.RACE] or not self._suppress(handle):
+                    break
+            totals.new_classes = new_classes
+            if totals.unrepeated:
+                again = strategy.with_seed(totals.first_unrepeated_seed)
+                raise EngineError(
+                    f"the replay of a run differs from the run: {again}, case {case}; "
+                    "does the target read something that the machine does not control?"
+                )
+            found = self._totals(handle, totals, strategy)
+            if record and stop and totals.failed:
+                count = totals.first_fail.deviation_count
+                found = replace(found, first_fail_deviations=_deviations(handle, count))
+            return found
+
+    def races(self) -> tuple[Race, ...]:
+        """The distinct data races since races_clear(), suppressed ones too, first seen first."""
+        with self._lock:
+            handle = self._working()
+            return self._races(handle, handle.races())
+
+    def races_clear(self) -> None:
+        """Forget the races that were seen; what is suppressed stays so."""
+        with self._lock:
+            self._working().races_clear()
+
+    @contextmanager
+    def judging(self, counts: Callable[[Race], bool] | None) -> Iterator[None]:
+        """Let only some data races fail a run; others are seen and counted, but hide nothing.
+
+        Args:
+            counts: Whether a race is a failure; those that the target suppresses never are. None:
+                all others are. Once it has said no to a pair of places it must stay so.
+        """
+        before = self._counts
+        self._judge(counts)
+        try:
+            yield
+        finally:
+            self._judge(before)
+
+    def _judge(self, counts: Callable[[Race], bool] | None) -> None:
+        with self._lock:
+            if self._handle is not None and self._counts is not counts:
+                self._counts = counts
+                self._handle.suppress_clear()
+                self._suppress(self._handle)
+
+    def _suppress(self, handle: native.MachineHandle) -> bool:
+        """Suppress every race seen so far that is no failure; whether there was a new one."""
+        seen = [raw for raw in handle.races() if not raw.suppressed]
+        found = False
+        for race in self._races(handle, seen):
+            counts = self._counts is None or self._counts(race)
+            if not counts or any(race.is_meant_by(rule) for rule in self.built.spec.suppress):
+                handle.suppress(race.pc, race.other_pc)
+                found = True
+        return found
+
+    def _races(
+        self, handle: native.MachineHandle, found: Iterable[native.Race]
+    ) -> tuple[Race, ...]:
+        raws = list(found)
+        places = self.symbols.locate({pc for r in raws for pc in (r.pc, r.other_pc) if pc})
+        places[0] = Location("?")
+        return tuple(
+            Race(
+                here=places[raw.pc],
+                there=places[raw.other_pc],
+                write=bool(raw.write),
+                other_write=bool(raw.other_write),
+                mixed=bool(raw.mixed),
+                thread=raw.thread,
+                other_thread=raw.other_thread,
+                object=clean_text(handle.object_name(raw.object)),
+                count=raw.count,
+                first_seed=raw.first_seed,
+                is_suppressed=bool(raw.suppressed),
+                pc=raw.pc,
+                other_pc=raw.other_pc,
+            )
+            for raw in raws
+        )
 
     def interrupt(self) -> None:
         """Ask a batch that runs in another OS thread to return after its current run."""
@@ -175,26 +284,36 @@ class Machine:
             ops_skipped=result.ops_skipped,
             marks=result.marks,
             pct_steps=result.pct_steps,
+            obligations=result.obligations,
             deviations=_deviations(handle, result.deviation_count),
             events=_events(handle, result.event_count),
             waiters=_waiters(handle, result.waiter_count),
+            races=self._races(handle, [raw for raw in handle.races() if raw.in_last_run]),
         )
 
     def _verdict(self, handle: native.MachineHandle, result: native.Result) -> Verdict:
         outcome = Outcome(result.outcome)
         site = clean_text(native.decode(result.site))
+        message = clean_text(native.decode(result.message))
         if not site and result.pc and outcome.kind == "FAIL" and not result.rule:
             # A crash has no name of its own: the function it happened in is stable.
-            site = self.symbols[result.pc].function
+            pcs = [result.pc]
+            if outcome is Outcome.RACE:
+                pcs.append(result.other_pc)
+                there = self.symbols[result.other_pc] if result.other_pc else "?"
+                message += f": {self.symbols[result.pc]}, earlier {there}"
+            places = [self.symbols[pc].function if pc else "?" for pc in pcs]
+            site = "|".join(sorted(places))
         return Verdict(
             kind=outcome.kind,
             outcome=outcome,
             rule=clean_text(native.decode(result.rule)),
             site=site,
-            message=clean_text(native.decode(result.message)),
+            message=message,
             thread=result.thread,
             task=handle.task_name(result.task),
             pc=result.pc,
+            other_pc=result.other_pc,
         )
 
     def _totals(
@@ -209,6 +328,7 @@ class Machine:
                 strategy.sticky,
                 strategy.pct_depth,
                 totals.first_fail_pct_steps if strategy.kind == "pct" else 0,
+                obligations=totals.first_fail_obligations,
             )
         names = [operation.name for operation in self.built.spec.operations]
         done, skipped = list(totals.op_done), list(totals.op_skipped)
@@ -223,10 +343,19 @@ class Machine:
             marked=tuple(totals.marked),
             marked_any=totals.marked_any,
             new_classes=totals.new_classes,
+            single_classes=totals.single_classes,
+            suppressed=totals.suppressed,
             op_done={name: count for name, count in zip(names, done[1:], strict=False) if count},
             op_skipped={
                 name: count for name, count in zip(names, skipped[1:], strict=False) if count
             },
+            observed={
+                value: runs
+                for value, runs in zip(totals.observed, totals.observed_runs, strict=True)
+                if runs
+            },
+            exhausted=bool(totals.exhausted),
+            bounded={name: n for name, n in zip(BOUNDS, totals.bounded, strict=True) if n},
             outcomes={Outcome(i): count for i, count in enumerate(totals.outcome) if count},
             first_fail=verdict,
             first_fail_strategy=first,
@@ -267,6 +396,7 @@ def _native_case(case: Case, data: bytes, spec: TargetSpec) -> native.Case:
         step_limit=case.limits.steps,
         thread_limit=case.limits.threads or spec.limits.threads,
         model=model.MODELS.index(case.limits.model),
+        checks=case.limits.check_bits,
     )
 
 
@@ -277,6 +407,8 @@ def _strategy(strategy: Strategy) -> native.Strategy:
         sticky=strategy.sticky,
         pct_depth=strategy.pct_depth,
         pct_steps=strategy.pct_steps,
+        obligations=strategy.obligations,
+        preemptions=native.PREEMPTIONS_ANY if strategy.preemptions < 0 else strategy.preemptions,
     )
 
 

@@ -12,7 +12,18 @@ import ctypes
 import importlib.util
 import os
 import sysconfig
-from ctypes import c_char, c_char_p, c_int, c_int32, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64
+from ctypes import (
+    c_char,
+    c_char_p,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+)
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,9 +33,12 @@ from drainstorm.errors import EngineError, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ABI_VERSION: Final = 1
-OUTCOMES: Final = 15
+ABI_VERSION: Final = 2
+OUTCOMES: Final = 20
+OBSERVATIONS: Final = 256
+PREEMPTIONS_ANY: Final = 2**32 - 1
 MARKS: Final = 8
+BOUNDS: Final = 5
 OPERATION_CODES: Final = 256
 STACK_FRAMES: Final = 12
 _ERROR_BYTES: Final = 512
@@ -34,6 +48,7 @@ FLAG_TRACE: Final = 2
 FLAG_HASH: Final = 4
 FLAG_STOP: Final = 8
 FLAG_FEEDBACK: Final = 16
+FLAG_TWICE: Final = 32
 
 
 class Op(ctypes.Structure):
@@ -70,6 +85,7 @@ class Case(ctypes.Structure):
         ("step_limit", c_uint32),
         ("thread_limit", c_uint32),
         ("model", c_uint32),
+        ("checks", c_uint32),
     )
     ops: bytes
     deviations: bytes
@@ -80,6 +96,7 @@ class Case(ctypes.Structure):
     step_limit: int
     thread_limit: int
     model: int
+    checks: int
 
 
 class Strategy(ctypes.Structure):
@@ -87,16 +104,16 @@ class Strategy(ctypes.Structure):
 
     _fields_ = (
         ("seed", c_uint64),
-        ("kind", c_uint32),
-        ("sticky", c_uint32),
-        ("pct_depth", c_uint32),
-        ("pct_steps", c_uint32),
+        *((name, c_uint32) for name in ("kind", "sticky", "pct_depth", "pct_steps")),
+        *((name, c_uint32) for name in ("preemptions", "obligations")),
     )
     seed: int
     kind: int
     sticky: int
     pct_depth: int
     pct_steps: int
+    preemptions: int
+    obligations: int
 
 
 class Result(ctypes.Structure):
@@ -105,11 +122,11 @@ class Result(ctypes.Structure):
     _fields_ = (
         *((name, c_uint32) for name in ("verdict", "outcome", "thread", "task")),
         *((name, c_uint64) for name in ("steps", "choices", "switches")),
-        *((name, c_uint64) for name in ("trace_hash", "class_hash", "virtual_ns")),
+        *((name, c_uint64) for name in ("trace_hash", "class_hash", "virtual_ns", "observed")),
         *((name, c_uint32) for name in ("threads", "ops_done", "ops_skipped", "marks")),
         *((name, c_uint32) for name in ("pct_steps", "deviation_count", "event_count")),
-        ("waiter_count", c_uint32),
-        ("pc", c_uint64),
+        *((name, c_uint32) for name in ("waiter_count", "obligations", "bounds")),
+        *((name, c_uint64) for name in ("pc", "other_pc")),
         ("rule", c_char * 16),
         ("site", c_char * 96),
         ("message", c_char * 256),
@@ -132,7 +149,10 @@ class Result(ctypes.Structure):
     deviation_count: int
     event_count: int
     waiter_count: int
+    obligations: int
+    bounds: int
     pc: int
+    other_pc: int
     rule: bytes
     site: bytes
     message: bytes
@@ -150,9 +170,17 @@ class Totals(ctypes.Structure):
         ("op_done", c_uint64 * OPERATION_CODES),
         ("op_skipped", c_uint64 * OPERATION_CODES),
         ("outcome", c_uint64 * OUTCOMES),
+        ("bounded", c_uint64 * BOUNDS),
+        ("observed", c_uint64 * OBSERVATIONS),
+        ("observed_runs", c_uint64 * OBSERVATIONS),
+        ("observed_count", c_uint32),
+        ("exhausted", c_uint32),
+        *((name, c_uint64) for name in ("observations_lost", "suppressed")),
+        ("single_classes", c_int64),
+        *((name, c_uint64) for name in ("unrepeated", "first_unrepeated_seed")),
         ("first_fail_seed", c_uint64),
         ("first_fail_pct_steps", c_uint32),
-        ("reserved", c_uint32),
+        ("first_fail_obligations", c_uint32),
         ("first_fail", Result),
     )
     runs: int
@@ -168,8 +196,18 @@ class Totals(ctypes.Structure):
     op_done: Sequence[int]
     op_skipped: Sequence[int]
     outcome: Sequence[int]
+    bounded: Sequence[int]
+    observed: Sequence[int]
+    observed_runs: Sequence[int]
+    exhausted: int
+    observations_lost: int
+    suppressed: int
+    single_classes: int
+    unrepeated: int
+    first_unrepeated_seed: int
     first_fail_seed: int
     first_fail_pct_steps: int
+    first_fail_obligations: int
     first_fail: Result
 
 
@@ -217,7 +255,31 @@ class Waiter(ctypes.Structure):
     text: int
 
 
-_STRUCTS: Final = (Op, Deviation, Case, Strategy, Result, Totals, Event, Waiter)
+class Race(ctypes.Structure):
+    """ds_race."""
+
+    _fields_ = (
+        *((name, c_uint64) for name in ("pc", "other_pc", "object", "count", "first_seed")),
+        *((name, c_uint16) for name in ("thread", "other_thread")),
+        *((name, c_uint8) for name in ("write", "other_write", "mixed")),
+        *((name, c_uint8) for name in ("in_last_run", "suppressed")),
+        ("reserved", c_uint8 * 7),
+    )
+    pc: int
+    other_pc: int
+    object: int
+    count: int
+    first_seed: int
+    thread: int
+    other_thread: int
+    write: int
+    other_write: int
+    mixed: int
+    in_last_run: int
+    suppressed: int
+
+
+_STRUCTS: Final = (Op, Deviation, Case, Strategy, Result, Totals, Event, Waiter, Race)
 """In the order of ds_abi_size()."""
 
 
@@ -250,6 +312,10 @@ class Engine:
             "ds_deviations": (c_uint32, [handle, pointer(Deviation), c_uint32]),
             "ds_events": (c_uint32, [handle, pointer(Event), c_uint32]),
             "ds_waiters": (c_uint32, [handle, pointer(Waiter), c_uint32]),
+            "ds_races": (c_uint32, [handle, pointer(Race), c_uint32]),
+            "ds_races_clear": (None, [handle]),
+            "ds_suppress": (None, [handle, c_uint64, c_uint64]),
+            "ds_suppress_clear": (None, [handle]),
             "ds_text": (c_char_p, [handle, c_uint32]),
             "ds_task_name": (c_char_p, [handle, c_uint32]),
             "ds_object_name": (c_char_p, [handle, c_uint64]),
@@ -352,6 +418,25 @@ class MachineHandle:
         array = (Waiter * count)()
         self.calls.ds_waiters(self.pointer, array, count)
         return array
+
+    def races(self) -> ctypes.Array[Race]:
+        """The races since races_clear(), in the order in which they were first seen."""
+        count: int = self.calls.ds_races(self.pointer, None, 0)
+        array = (Race * count)()
+        self.calls.ds_races(self.pointer, array, count)
+        return array
+
+    def races_clear(self) -> None:
+        """ds_races_clear()."""
+        self.calls.ds_races_clear(self.pointer)
+
+    def suppress(self, pc: int, other_pc: int) -> None:
+        """ds_suppress()."""
+        self.calls.ds_suppress(self.pointer, pc, other_pc)
+
+    def suppress_clear(self) -> None:
+        """ds_suppress_clear()."""
+        self.calls.ds_suppress_clear(self.pointer)
 
     def text(self, offset: int) -> str:
         """Text of an event or waiter."""

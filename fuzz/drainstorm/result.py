@@ -6,16 +6,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from drainstorm.verdict import Outcome, Signature
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Literal
 
-    from drainstorm.case import Deviation
-    from drainstorm.verdict import Outcome, Verdict
+    from drainstorm.case import Deviation, Expect
+    from drainstorm.spec import Suppression
+    from drainstorm.symbols import Location
+    from drainstorm.verdict import Verdict
 
-    StrategyKind = Literal["replay", "random", "sticky", "pct", "bytes"]
+    StrategyKind = Literal[
+        "replay", "random", "sticky", "pct", "bytes", "exhaustive", "pos", "urw", "surw", "rff"
+    ]
 
-STRATEGY_KINDS: Final = ("replay", "random", "sticky", "pct", "bytes")
+STRATEGY_KINDS: Final = (
+    "replay", "random", "sticky", "pct", "bytes", "exhaustive", "pos", "urw", "surw", "rff",
+)  # fmt: skip
 """Kinds of strategies by number (DS_STRATEGY_* in engine.h)."""
 
 EVENT_KINDS: Final = (
@@ -28,6 +36,9 @@ EVENT_KINDS: Final = (
 """Kinds of events by number (DS_EV_* in engine.h)."""
 
 MARKS: Final = 8
+
+BOUNDS: Final = ("history", "stale-reads", "mixed-stores", "accesses", "store-buffer")
+"""Names of the machine's approximations, by bit (DS_BOUND_* in engine.h)."""
 
 _K = TypeVar("_K")
 
@@ -42,6 +53,9 @@ class Strategy:
         sticky: chance in 256 of leaving the running thread, 1..256 ("sticky" only).
         pct_depth: depth of PCT, 1..32 ("pct" only).
         pct_steps: expected number of choices; 0: the longest run of the batch so far.
+        preemptions: most switches away from a thread that can run, -1: any number ("exhaustive"
+            only).
+        obligations: what a run asks for, as Run.obligations says it; 0: drawn ("rff" only).
     """
 
     kind: StrategyKind
@@ -49,6 +63,8 @@ class Strategy:
     sticky: int = 0
     pct_depth: int = 0
     pct_steps: int = 0
+    preemptions: int = -1
+    obligations: int = 0
 
     @classmethod
     def replay(cls) -> Strategy:
@@ -69,6 +85,31 @@ class Strategy:
     def pct(cls, seed: int, *, depth: int = 3, steps: int = 0) -> Strategy:
         """Random priorities with depth - 1 change points (Burckhardt et al., ASPLOS 2010)."""
         return cls("pct", seed, pct_depth=depth, pct_steps=steps)
+
+    @classmethod
+    def pos(cls, seed: int) -> Strategy:
+        """Partial order sampling: random priorities of operations (Yuan et al., CAV 2018)."""
+        return cls("pos", seed)
+
+    @classmethod
+    def urw(cls, seed: int) -> Strategy:
+        """Uniform over interleavings, as far as the counts of a profile hold (ALGORITHMS 3.4)."""
+        return cls("urw", seed)
+
+    @classmethod
+    def surw(cls, seed: int) -> Strategy:
+        """Uniform over the orders of the accesses to one object (Zhao et al., ASPLOS 2025)."""
+        return cls("surw", seed)
+
+    @classmethod
+    def rff(cls, seed: int, *, obligations: int = 0) -> Strategy:
+        """POS that asks for one or two reads-from pairs (after Wolff et al., ASPLOS 2024)."""
+        return cls("rff", seed, obligations=obligations)
+
+    @classmethod
+    def exhaustive(cls, *, preemptions: int = -1) -> Strategy:
+        """Every schedule, depth first; for batches, which end when all have been run."""
+        return cls("exhaustive", preemptions=preemptions)
 
     @classmethod
     def from_bytes(cls) -> Strategy:
@@ -149,8 +190,98 @@ class Waiter:
 
 
 @dataclass(frozen=True, slots=True)
+class Race:
+    """Two accesses to the same bytes, at least one a write, that nothing orders.
+
+    Args:
+        here, there: source places of the access that was noticed, and of the one before it.
+        write, other_write: whether each of them writes.
+        mixed: whether one of the two is atomic.
+        thread, other_thread: simulated threads that made them when it was first seen.
+        object: name of what they touched, empty: none known.
+        count: runs in which it was seen.
+        first_seed: seed of the first of these runs.
+        is_suppressed: whether it counts as no failure.
+        pc, other_pc: offsets in the target's shared object, 0: none known.
+    """
+
+    here: Location
+    there: Location
+    write: bool
+    other_write: bool
+    mixed: bool
+    thread: int
+    other_thread: int
+    object: str
+    count: int
+    first_seed: int
+    is_suppressed: bool
+    pc: int
+    other_pc: int
+
+    @property
+    def site(self) -> str:
+        """The two functions, sorted: the same whichever access came first."""
+        return "|".join(sorted((self.here.function, self.there.function)))
+
+    @property
+    def signature(self) -> Signature:
+        """What a finding of this race has."""
+        return Signature(Outcome.RACE, "", self.site)
+
+    def is_meant_by(self, suppression: Suppression) -> bool:
+        """Whether the target's description says that this race is no finding."""
+        function, file, line = suppression.function, suppression.file, suppression.line
+        if isinstance(function, tuple):
+            one, two = function
+            return (_is_at(self.here, one) and _is_at(self.there, two)) or (
+                _is_at(self.here, two) and _is_at(self.there, one)
+            )
+        return _is_at(self.here, function, file, line) or _is_at(self.there, function, file, line)
+
+    def __str__(self) -> str:
+        verbs = tuple("write" if write else "read" for write in (self.write, self.other_write))
+        kind = "atomic against plain" if self.mixed else "plain"
+        what = f" of {self.object}" if self.object else ""
+        return (
+            f"{verbs[0]}{what} in {self.here} by T{self.thread}, not ordered after the "
+            f"{verbs[1]} in {self.there} by T{self.other_thread} ({kind})"
+        )
+
+
+def _is_at(place: Location, function: str, file: str = "", line: int = 0) -> bool:
+    """Whether a place is in this function (inlined or not), file and line; empty or 0: any."""
+    return (
+        function in ("", place.function, *place.inlined_into)
+        and file in ("", place.file)
+        and line in (0, place.line)
+    )
+
+
+def races_meant_by(signature: Signature) -> Callable[[Race], bool]:
+    """For `Runner.judging()`: which races count while this signature is looked for.
+
+    Others of the same run would otherwise be its verdict; a rule that breaks ends a run before.
+    """
+    return lambda race: race.signature == signature
+
+
+def races_expected(expect: Expect | None) -> Callable[[Race], bool] | None:
+    """For `Runner.judging()`: which races count while a stored case is replayed.
+
+    A case that shall fail with one race, or in another way, is not judged by other races.
+    """
+    if expect is None or expect.verdict != "FAIL" or (expect.rule == "race" and not expect.site):
+        return None
+    return lambda race: (expect.rule, expect.site) == (Outcome.RACE.word, race.site)
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One case run once. Hashes need hashes=True, deviations record=True, events trace=True."""
+    """One case run once. Hashes need hashes=True, deviations record=True, events trace=True.
+
+    `races` are all of this run, suppressed ones too; the verdict names the first that is not.
+    """
 
     verdict: Verdict
     steps: int
@@ -164,9 +295,11 @@ class Run:
     ops_skipped: int
     marks: int
     pct_steps: int
+    obligations: int = 0
     deviations: tuple[Deviation, ...] = ()
     events: tuple[Event, ...] = ()
     waiters: tuple[Waiter, ...] = ()
+    races: tuple[Race, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +310,18 @@ class Totals:
         marked: runs in which the driver set mark 0, 1, ...
         marked_any: runs in which it set any mark.
         new_classes: class hashes that the machine had not seen (hashes=True).
+        single_classes: how many more classes than before exactly one run has shown; may be
+            negative (hashes=True).
+        suppressed: runs that did not fail but showed a suppressed data race.
         op_done: operations carried out, by operation name.
         op_skipped: operations whose precondition did not hold, by operation name.
+        observed: runs by the value that the driver observed; runs that observed none are missing.
+        exhausted: every schedule was run ("exhaustive").
+        bounded: runs in which the machine showed less than the memory model allows, by BOUNDS.
         outcomes: runs by outcome; outcomes that did not occur are missing.
         first_fail: verdict of the first failing run.
         first_fail_strategy: passed to Machine.run(), it repeats that run.
+        first_fail_deviations: a replay of these repeats it, too (record=True).
     """
 
     runs: int = 0
@@ -194,11 +334,17 @@ class Totals:
     marked: tuple[int, ...] = (0,) * MARKS
     marked_any: int = 0
     new_classes: int = 0
+    single_classes: int = 0
+    suppressed: int = 0
     op_done: Mapping[str, int] = field(default_factory=dict)
     op_skipped: Mapping[str, int] = field(default_factory=dict)
+    observed: Mapping[int, int] = field(default_factory=dict)
+    exhausted: bool = False
+    bounded: Mapping[str, int] = field(default_factory=dict)
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     first_fail: Verdict | None = None
     first_fail_strategy: Strategy | None = None
+    first_fail_deviations: tuple[Deviation, ...] = ()
 
     def __add__(self, other: Totals) -> Totals:
         first = self if self.first_fail is not None else other
@@ -213,12 +359,29 @@ class Totals:
             marked=tuple(a + b for a, b in zip(self.marked, other.marked, strict=True)),
             marked_any=self.marked_any + other.marked_any,
             new_classes=self.new_classes + other.new_classes,
+            single_classes=self.single_classes + other.single_classes,
+            suppressed=self.suppressed + other.suppressed,
             op_done=_sum(self.op_done, other.op_done),
             op_skipped=_sum(self.op_skipped, other.op_skipped),
+            observed=_sum(self.observed, other.observed),
+            exhausted=self.exhausted or other.exhausted,
+            bounded=_sum(self.bounded, other.bounded),
             outcomes=_sum(self.outcomes, other.outcomes),
             first_fail=first.first_fail,
             first_fail_strategy=first.first_fail_strategy,
+            first_fail_deviations=first.first_fail_deviations,
         )
+
+    @property
+    def unseen_share(self) -> float:
+        """Chance that one more run shows a class of traces that no run has shown, 0.0 .. 1.0.
+
+        Good-Turing: classes seen once, divided by runs. The hunt changes programs and strategies
+        as it goes, so this is an estimate for more of the same. 1.0 when nothing was run.
+
+        Source: Good, "The population frequencies of species", Biometrika 1953.
+        """
+        return min(1.0, max(0, self.single_classes) / self.runs) if self.runs else 1.0
 
     @property
     def skipped_share(self) -> float:

@@ -6,8 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from drainstorm.case import Case
-    from drainstorm.result import Run, Strategy, Totals
+    from drainstorm.result import Race, Run, Strategy, Totals
 
 
 class Runner(Protocol):
@@ -37,6 +40,15 @@ class Runner(Protocol):
         data: bytes = b"",
     ) -> Totals:
         """Run `count` schedules with the seeds seed, seed + 1, ...; up to the first FAIL."""
+
+    def races(self) -> tuple[Race, ...]:
+        """The distinct data races since races_clear()."""
+
+    def races_clear(self) -> None:
+        """Forget the races that were seen."""
+
+    def judging(self, counts: Callable[[Race], bool] | None) -> AbstractContextManager[None]:
+        """Let only these data races fail a run."""
 
     def interrupt(self) -> None:
         """Make a batch in another OS thread return after its current run."""

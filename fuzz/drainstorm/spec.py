@@ -66,6 +66,30 @@ class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     help: str = ""
 
 
+class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Data races that are known and accepted: counted, named in the summary, no findings.
+
+    Args:
+        reason: Why they are harmless; required.
+        kind: What is suppressed; only "race" can be.
+        function: A function that one of the two accesses is in, or [f, g]: one in each.
+        file: The file, relative to the target's folder, that one of the two is in.
+        line: Its line there; 0: any.
+    """
+
+    reason: str
+    kind: str = "race"
+    function: str | tuple[str, str] = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        function = self.function
+        words = [" and ".join(function) if isinstance(function, tuple) else function]
+        words.append(f"{self.file}:{self.line}" if self.line else self.file)
+        return f"{self.kind} in {' '.join(word for word in words if word)}"
+
+
 class GenerateHints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a program likely to do something; what is legal only the driver decides.
 
@@ -110,6 +134,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: TargetLimits = TargetLimits()
     bug: tuple[Bug, ...] = ()
     generate: GenerateHints = GenerateHints()
+    suppress: tuple[Suppression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +162,7 @@ class TargetSpec:
         actors: kinds of actors in the order of their indices.
         operations: operation code - 1 is the index.
         bugs: planted defects.
+        suppress: data races that are no findings.
     """
 
     name: str
@@ -150,6 +176,7 @@ class TargetSpec:
     actors: tuple[ActorKind, ...]
     operations: tuple[OperationSpec, ...]
     bugs: tuple[Bug, ...]
+    suppress: tuple[Suppression, ...]
     generate: GenerateHints = field(compare=False)  # holds dicts; a spec must be hashable
     _tables: _Tables = field(repr=False)
 
@@ -276,6 +303,7 @@ def load_target(path: Path) -> TargetSpec:
         actors=parsed.actor,
         operations=parsed.operation,
         bugs=parsed.bug,
+        suppress=parsed.suppress,
         generate=parsed.generate,
         _tables=_tables(parsed),
     )
@@ -379,6 +407,12 @@ def _problems(parsed: _File) -> Iterator[str]:
     kinds = {actor.kind for actor in parsed.actor}
     for operation in parsed.operation:
         yield from _operation_problems(operation, kinds)
+    for suppression in parsed.suppress:
+        yield from _suppression_problems(suppression)
+    yield from _name_problems(parsed)
+
+
+def _name_problems(parsed: _File) -> Iterator[str]:
     for bug in parsed.bug:
         if not _BUG.match(bug.name):
             yield f"bug '{bug.name}': small letters, digits and '-' only"
@@ -392,6 +426,22 @@ def _problems(parsed: _File) -> Iterator[str]:
             yield f"{what} '{word}' stands there twice"
     for name in sorted(parsed.generate.operation_names() - set(operations)):
         yield f"[generate]: unknown operation '{name}'{did_you_mean(name, operations)}"
+
+
+def _suppression_problems(suppression: Suppression) -> Iterator[str]:
+    where = f"[[suppress]] '{suppression}'"
+    if suppression.kind != "race":
+        yield f"{where}: kind '{suppression.kind}'; only 'race' can be suppressed"
+    if not suppression.reason.strip():
+        yield f"{where}: a reason is needed"
+    if not (suppression.function or suppression.file):
+        yield f"{where}: say a function or a file, else it hides every race"
+    if isinstance(suppression.function, tuple) and (
+        suppression.file or not all(suppression.function)
+    ):
+        yield f"{where}: two functions, one for each access, and nothing else"
+    if suppression.line and not suppression.file:
+        yield f"{where}: a line needs its file"
 
 
 def _operation_problems(operation: OperationSpec, kinds: set[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ Section headers stand at the margin, what belongs to them is indented:
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from drainstorm import case as model
@@ -132,6 +133,8 @@ def _render_limits(limits: Limits) -> list[str]:
     lines = []
     if limits.model != default.model:
         lines.append(f"  model {limits.model}")
+    if limits.checks != default.checks:
+        lines.append(f"  checks {' '.join(limits.checks) or 'none'}")
     if limits.steps != default.steps:
         lines.append(f"  steps {limits.steps}")
     if limits.threads != default.threads:
@@ -293,19 +296,30 @@ class _Parser:
         if name in self.limit_lines:
             self.fail(f"'{name}' stands already in line {self.limit_lines[name]}")
         self.limit_lines[name] = self.number
-        old = self.limits
         if name == "steps":
             steps = self.value(value, 1, model.STEPS_MAX, "steps")
-            self.limits = Limits(steps, old.threads, old.model)
+            self.limits = replace(self.limits, steps=steps)
         elif name == "threads":
             threads = self.value(value, 0, model.THREADS_MAX, "threads")
-            self.limits = Limits(old.steps, threads, old.model)
+            self.limits = replace(self.limits, threads=threads)
+        elif name == "checks":
+            self.limits = replace(self.limits, checks=self.checks(value))
         elif name != "model":
-            self.fail(f"unknown limit {_quoted(name)}; allowed: model, steps, threads")
+            self.fail(f"unknown limit {_quoted(name)}; allowed: model, checks, steps, threads")
         elif value not in model.MODELS:
             self.fail(f"unknown memory model {_quoted(value)}; allowed: {', '.join(model.MODELS)}")
         else:
-            self.limits = Limits(old.steps, old.threads, value)
+            self.limits = replace(self.limits, model=value)
+
+    def checks(self, value: str) -> tuple[str, ...]:
+        """`access leak`, in any order, or `none`."""
+        words = [] if value == "none" else value.split()
+        for word in words:
+            if word not in model.CHECKS:
+                self.fail(
+                    f"unknown check {_quoted(word)}; allowed: {', '.join(model.CHECKS)}, none"
+                )
+        return tuple(check for check in model.CHECKS if check in words)
 
     def operation(self, line: str) -> None:
         """`main  start co1 ctx1  # note`."""

@@ -34,6 +34,11 @@ class Outcome(enum.IntEnum):
     THREAD_LIMIT = 12
     MEMORY_LIMIT = 13
     UNSUPPORTED = 14
+    RACE = 15
+    USE_AFTER_FREE = 16
+    OUT_OF_BOUNDS = 17
+    LEAK = 18
+    LOST_WAKEUP = 19
 
     @property
     def word(self) -> str:
@@ -45,7 +50,7 @@ class Outcome(enum.IntEnum):
         """The verdict that this outcome means."""
         if self is Outcome.OK:
             return "PASS"
-        return "UNKNOWN" if self >= Outcome.HANG else "FAIL"
+        return "UNKNOWN" if Outcome.HANG <= self <= Outcome.UNSUPPORTED else "FAIL"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,6 +96,7 @@ class Verdict:
         thread: simulated thread that was running.
         task: name of the logical task that was running there, empty: none known.
         pc: offset in the target's shared object where it happened, 0: none known.
+        other_pc: its other side: the earlier access of a race, the free of a use after free.
     """
 
     kind: VerdictKind
@@ -101,6 +107,7 @@ class Verdict:
     thread: int = 0
     task: str = ""
     pc: int = 0
+    other_pc: int = 0
 
     @property
     def signature(self) -> Signature:

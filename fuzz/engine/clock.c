@@ -3,7 +3,7 @@
  * Virtual time: it stands still while anybody can run and jumps to the next sleeper's deadline
  * when nobody can. All clocks show the same time; reading one is no scheduling point.
  */
-#include "machine.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <sys/time.h>
@@ -50,6 +50,7 @@ static void sleep_until(ds_machine *m, uint64_t wake_ns, uintptr_t pc)
 {
   fiber *f = m->current;
 
+  settle(m);
   f->timed_out = 0;
   f->wake_ns = wake_ns > m->now_ns ? wake_ns : m->now_ns + 1;
   make_blocked(m, f);

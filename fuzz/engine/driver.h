@@ -61,6 +61,9 @@ __attribute__((noreturn, format(printf, 3, 4))) void ds_fail(const char *rule, c
     }                                                                                              \
   } while (0)
 
+/* What this run showed, for counting outcomes over many runs (litmus tests). */
+void ds_observe(uint64_t value);
+
 /* Something that makes a run worth counting happened (bit 0..7). */
 void ds_mark(unsigned bit);
 
@@ -81,9 +84,33 @@ void ds_task_leave(unsigned before);
  * holder_task: the task that holds it, 0 = none known; holder_thread: -1 = none known.
  * The string is not copied: it must be a literal. */
 void ds_task_waits(unsigned task, const char *what, unsigned holder_task, int holder_thread);
+/*
+ * What must be true for the task (0: the calling thread) to go on. The machine asks when nothing
+ * can run: if it holds, whoever made it true has woken nobody, and the run fails as a lost wakeup
+ * at the site that ds_task_waits() named. `holds` is the driver's: it may read ghost state and the
+ * target's variables, it must not call the target. NULL: it waits no longer.
+ */
+void ds_task_condition(unsigned task, bool (*holds)(void *argument), void *argument);
 void ds_task_end(unsigned task);
 
+/* ------------------------------------------------------------------ what threads tell each other
+ */
+
+/*
+ * A driver hands objects from thread to thread through ghost state, which synchronises nothing; in
+ * a real program somebody would have told the other thread. ds_publish() notes what the calling
+ * thread knows on a channel (0 .. DS_CHANNELS - 1), ds_receive() learns it. Publish once, when the
+ * object is ready: anything later would hide missing synchronisation of the target.
+ */
+enum { DS_CHANNELS = 64 };
+void ds_publish(unsigned channel);
+void ds_receive(unsigned channel);
+
 /* ------------------------------------------------------------------ the machine's state */
+
+/* From ds_uninterrupted(true) to ds_uninterrupted(false) the calling thread runs whenever it can:
+ * set-up and waiting for the end, which no schedule needs to take apart. One thread at a time. */
+void ds_uninterrupted(bool on);
 
 /* The calling simulated thread (0 = main). */
 unsigned ds_thread_self(void);

@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 1 };
+enum { DS_ABI_VERSION = 2 };
 
 typedef struct ds_machine ds_machine;
 
@@ -36,9 +36,12 @@ typedef struct ds_op {
 
 /* What the machine may ask. Answer 0 (for DS_KIND_RUN: "stay") is always the quiet default. */
 enum {
-  DS_KIND_RUN = 0,    /* which thread runs next; the answer is an absolute thread id */
-  DS_KIND_SIGNAL = 1, /* which waiter of a condition variable is woken; 0 = longest waiting */
-  DS_KINDS = 2,
+  DS_KIND_RUN = 0,      /* which thread runs next; the answer is an absolute thread id */
+  DS_KIND_SIGNAL = 1,   /* which waiter of a condition variable is woken; 0 = longest waiting */
+  DS_KIND_READ = 2,     /* which store a load reads; 0 = the newest */
+  DS_KIND_SPURIOUS = 3, /* does a weak compare-exchange fail for no reason; 0 = no */
+  DS_KIND_FLUSH = 4,    /* tso: does a buffered store stay in the buffer; 0 = no */
+  DS_KINDS = 5,
 };
 
 /*
@@ -53,7 +56,15 @@ typedef struct ds_deviation {
   uint32_t answer;
 } ds_deviation;
 
-enum { DS_MODEL_SC = 0, DS_MODELS = 1 };
+enum { DS_MODEL_SC = 0, DS_MODEL_C11 = 1, DS_MODEL_TSO = 2, DS_MODELS = 3 };
+
+/* What is judged besides the driver's rules; off: not looked at, and faster. */
+enum {
+  DS_CHECK_ACCESS = 1,       /* data races, use after free, out of bounds */
+  DS_CHECK_LEAK = 2,         /* heap blocks that are live at the end */
+  DS_CHECK_SPURIOUS = 4,     /* weak compare-exchange may fail for no reason */
+  DS_CHECK_SEQUENCE_C20 = 8, /* release sequences by C++20, not C11 */
+};
 
 typedef struct ds_case {
   const ds_op *ops;               /* in program order per actor */
@@ -63,6 +74,7 @@ typedef struct ds_case {
   uint32_t step_limit;   /* scheduling points; reached: UNKNOWN. 0 means 20,000 */
   uint32_t thread_limit; /* simulated threads, at most DS_THREAD_MAX; reached: UNKNOWN. 0 = max */
   uint32_t model;        /* DS_MODEL_* */
+  uint32_t checks;       /* DS_CHECK_* */
 } ds_case;
 
 enum { DS_THREAD_MAX = 192 };
@@ -70,19 +82,26 @@ enum { DS_THREAD_MAX = 192 };
 /* ------------------------------------------------------------------ a strategy */
 
 enum {
-  DS_STRATEGY_REPLAY = 0, /* the case's deviations, nothing else */
-  DS_STRATEGY_RANDOM = 1, /* uniform over the runnable threads at every point */
-  DS_STRATEGY_STICKY = 2, /* leave the running thread with probability sticky/256 */
-  DS_STRATEGY_PCT = 3,    /* Burckhardt et al. 2010, clamped (ALGORITHMS 3.2) */
-  DS_STRATEGY_BYTES = 4,  /* the case's bytes */
+  DS_STRATEGY_REPLAY = 0,     /* the case's deviations, nothing else */
+  DS_STRATEGY_RANDOM = 1,     /* uniform over the runnable threads at every point */
+  DS_STRATEGY_STICKY = 2,     /* leave the running thread with probability sticky/256 */
+  DS_STRATEGY_PCT = 3,        /* Burckhardt et al. 2010, clamped (ALGORITHMS 3.2) */
+  DS_STRATEGY_BYTES = 4,      /* the case's bytes */
+  DS_STRATEGY_EXHAUSTIVE = 5, /* depth first over all answers; ds_batch() only */
+  DS_STRATEGY_POS = 6,        /* partial order sampling, Yuan et al. 2018 (ALGORITHMS 3.3) */
+  DS_STRATEGY_URW = 7,        /* uniform over interleavings, counts from a profile (3.4) */
+  DS_STRATEGY_SURW = 8,       /* uniform over the orders of one object, Zhao et al. 2025 (3.5) */
+  DS_STRATEGY_RFF = 9,        /* POS under reads-from obligations, Wolff et al. 2024 (3.6) */
 };
 
 typedef struct ds_strategy {
   uint64_t seed;
   uint32_t kind;
-  uint32_t sticky;    /* 1..256: chance in 256 of leaving the running thread */
-  uint32_t pct_depth; /* 1..32 */
-  uint32_t pct_steps; /* expected number of choices; 0: the longest run of this batch so far */
+  uint32_t sticky;      /* 1..256: chance in 256 of leaving the running thread */
+  uint32_t pct_depth;   /* 1..32 */
+  uint32_t pct_steps;   /* expected number of choices; 0: the longest run of this batch so far */
+  uint32_t preemptions; /* exhaustive: at most so many switches away from a thread that can run */
+  uint32_t obligations; /* rff: what a run asks for, two halves of 16 bits; 0: drawn */
 } ds_strategy;
 
 /* ------------------------------------------------------------------ a result */
@@ -105,10 +124,26 @@ enum {
   DS_THREAD_LIMIT = 12, /* UNKNOWN */
   DS_MEMORY_LIMIT = 13, /* UNKNOWN: heap arena, stacks, file descriptors, events */
   DS_UNSUPPORTED = 14,  /* UNKNOWN: the target made a call in a form the machine does not know */
-  DS_OUTCOMES = 15,
+  DS_RACE = 15,         /* data race; ds_races() lists them */
+  DS_USE_AFTER_FREE = 16,
+  DS_OUT_OF_BOUNDS = 17,
+  DS_LEAK = 18,
+  DS_LOST_WAKEUP = 19, /* nothing can run, but what somebody waits for (as the driver said) holds */
+  DS_OUTCOMES = 20,
 };
 
 enum { DS_MARKS = 8 };
+
+/* Where the machine shows less than the model allows. No run is wrong because of them, but who
+ * claims to have seen every run must not have met one. */
+enum {
+  DS_BOUND_HISTORY = 1,  /* c11: an older store than those that are kept might have been read */
+  DS_BOUND_STALE = 2,    /* c11: after many stale reads in a row a thread got the newest store */
+  DS_BOUND_MIXED = 4,    /* c11: an atomic object was stored to plainly or in another size */
+  DS_BOUND_ACCESSES = 8, /* more accesses to 8 bytes than are kept: a race may be missed */
+  DS_BOUND_BUFFER = 16,  /* tso: a full store buffer gave its oldest store away */
+  DS_BOUND_COUNT = 5,
+};
 
 typedef struct ds_result {
   uint32_t verdict; /* DS_PASS, DS_UNKNOWN, DS_FAIL */
@@ -121,14 +156,18 @@ typedef struct ds_result {
   uint64_t trace_hash; /* of every visible operation in order; only with DS_FLAG_HASH */
   uint64_t class_hash; /* of the order per object only (Mazurkiewicz class); DS_FLAG_HASH */
   uint64_t virtual_ns;
-  uint32_t threads; /* simulated threads that were started */
+  uint64_t observed; /* the driver's ds_observe(), 0 = none */
+  uint32_t threads;  /* simulated threads that were started */
   uint32_t ops_done, ops_skipped;
   uint32_t marks;     /* bit mask set by the driver with ds_mark() */
   uint32_t pct_steps; /* what PCT used: pass it to reproduce this very run */
   uint32_t deviation_count, event_count, waiter_count; /* recorded, see below */
-  uint64_t pc;   /* offset in the target's shared object, 0 = none */
-  char rule[16]; /* "R1", empty when the machine itself judged */
-  char site[96]; /* the driver's name of the check, or the failed expression; stable */
+  uint32_t obligations; /* what RFF asked for: pass it to reproduce this very run */
+  uint32_t bounds;      /* DS_BOUND_*: approximations of the machine that this run met */
+  uint64_t pc;          /* offset in the target's shared object, 0 = none */
+  uint64_t other_pc;    /* race: the earlier access; use after free: the free; 0 = none */
+  char rule[16];        /* "R1", empty when the machine itself judged */
+  char site[96];        /* the driver's name of the check, or the failed expression; stable */
   char message[256];
 } ds_result;
 
@@ -139,7 +178,10 @@ enum {
   DS_FLAG_HASH = 4,      /* compute trace_hash and class_hash */
   DS_FLAG_STOP = 8,      /* ds_batch() stops at the first FAIL */
   DS_FLAG_FEEDBACK = 16, /* fill the interleaving counters of ds_attach_counters() */
+  DS_FLAG_TWICE = 32,    /* ds_batch() replays every run and stops if the replay differs */
 };
+
+enum { DS_OBSERVATIONS = 256, DS_PREEMPTIONS_ANY = 0xffffffffu };
 
 typedef struct ds_totals {
   uint64_t runs, pass, unknown, fail;
@@ -149,9 +191,20 @@ typedef struct ds_totals {
   uint64_t new_classes;      /* class hashes that this machine had not seen (DS_FLAG_HASH) */
   uint64_t op_done[256], op_skipped[256]; /* per operation code */
   uint64_t outcome[DS_OUTCOMES];
-  uint64_t first_fail_seed; /* with first_fail_pct_steps: the run to repeat */
+  uint64_t bounded[DS_BOUND_COUNT]; /* runs that met DS_BOUND_* number i */
+  /* Distinct values that the driver gave to ds_observe(), and how many runs gave each; values
+   * beyond the last place are counted in observations_lost. */
+  uint64_t observed[DS_OBSERVATIONS], observed_runs[DS_OBSERVATIONS];
+  uint32_t observed_count;
+  uint32_t exhausted; /* exhaustive: 1 = every schedule within the bounds was run */
+  uint64_t observations_lost;
+  uint64_t suppressed;    /* runs that showed a suppressed race and nothing worse */
+  int64_t single_classes; /* change in the number of classes that only one run has shown */
+  uint64_t unrepeated;    /* DS_FLAG_TWICE: runs whose replay differed, and the first one's seed */
+  uint64_t first_unrepeated_seed;
+  uint64_t first_fail_seed; /* with the two below: the run to repeat */
   uint32_t first_fail_pct_steps;
-  uint32_t reserved;
+  uint32_t first_fail_obligations;
   ds_result first_fail;
 } ds_totals;
 
@@ -214,12 +267,26 @@ typedef struct ds_waiter {
   uint32_t text;       /* offset into ds_text(): what the driver says that it waits for */
 } ds_waiter;
 
+/* A distinct data race: the same pair of sites is listed once. */
+typedef struct ds_race {
+  uint64_t pc, other_pc; /* offsets in the target: this access, the earlier one; 0 = none known */
+  uint64_t object;       /* canonical name of the first address at which it was seen */
+  uint64_t count;        /* runs in which it was seen */
+  uint64_t first_seed;
+  uint16_t thread, other_thread;
+  uint8_t write, other_write;
+  uint8_t mixed;       /* one of the two is atomic */
+  uint8_t in_last_run; /* the last run of this machine showed it */
+  uint8_t suppressed;  /* by ds_suppress(): counted, but no failure */
+  uint8_t reserved[7];
+} ds_race;
+
 /* ------------------------------------------------------------------ calls */
 
 DS_API uint32_t ds_abi_version(void);
 
 /* sizeof of the structs above, by index: op, deviation, case, strategy, result, totals, event,
- * waiter. native.py compares them with its own before the first call. */
+ * waiter, race. native.py compares them with its own before the first call. */
 DS_API uint32_t ds_abi_size(uint32_t which);
 
 /* A machine, or NULL with a message in error[error_size]. Reserves address space, no memory. */
@@ -250,6 +317,12 @@ DS_API void ds_interrupt(ds_machine *machine);
 DS_API uint32_t ds_deviations(const ds_machine *machine, ds_deviation *out, uint32_t capacity);
 DS_API uint32_t ds_events(const ds_machine *machine, ds_event *out, uint32_t capacity);
 DS_API uint32_t ds_waiters(const ds_machine *machine, ds_waiter *out, uint32_t capacity);
+/* The races seen by this machine since ds_races_clear(). */
+DS_API uint32_t ds_races(const ds_machine *machine, ds_race *out, uint32_t capacity);
+DS_API void ds_races_clear(ds_machine *machine);
+/* Races between these two offsets (in either order) fail no run from now on; until cleared. */
+DS_API void ds_suppress(ds_machine *machine, uint64_t pc, uint64_t other_pc);
+DS_API void ds_suppress_clear(ds_machine *machine);
 /* Text of an event or waiter; name of a task ("co1"); name of a canonical object. Never NULL. */
 DS_API const char *ds_text(const ds_machine *machine, uint32_t offset);
 DS_API const char *ds_task_name(const ds_machine *machine, uint32_t task);

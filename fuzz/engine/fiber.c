@@ -4,7 +4,7 @@
  * of the target's _Thread_local data at the top of it. The target reaches that copy through
  * __tls_get_addr, which its stub binds to sim_tls_get_addr(): switching threads copies nothing.
  */
-#include "machine.h"
+#include "memory.h"
 #include "strategy.h"
 
 #include <string.h>
@@ -51,6 +51,10 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
   if (m->fiber_count >= m->fiber_limit) {
     finish(m, DS_UNKNOWN, DS_THREAD_LIMIT, 0, "limit of %u threads reached", m->fiber_limit);
   }
+  if (m->model && m->fiber_count >= NARROW_LANES - 1 && m->base_model == &memory_c11_narrow) {
+    m->needs_wide = 1;
+    finish_quietly(m); /* run_once() begins this run again, with wide clocks */
+  }
   const uint32_t id = m->fiber_count++;
   fiber *f = &m->fibers[id];
   uint8_t *top = stack_of(m, id) + STACK_BYTES - (id % 24) * STACK_COLOUR_BYTES;
@@ -65,6 +69,9 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
   }
   f->sp = first_frame(f, top);
   m->live++;
+  if (m->model) {
+    m->model->spawn(m, id ? m->current : NULL, f);
+  }
   m->strategy->spawn(m, f);
   make_runnable(m, f);
   return f;
@@ -86,6 +93,7 @@ void fiber_exit(ds_machine *m, void *value)
   fiber *f = m->current;
 
   run_key_destructors(m, f);
+  settle(m);
   observe(m, DS_EV_EXIT, THREAD_OBJECT(f->id), 0, 0, 0);
   f->value = value;
   f->done = 1;

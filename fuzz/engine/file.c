@@ -3,7 +3,7 @@
  * Event counters (eventfd), read, write, close and poll, simulated directly: a mutex and a
  * condition in their place would cost three or four scheduling points per notification.
  */
-#include "machine.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -88,6 +88,7 @@ ssize_t sim_read(int fd, void *buffer, size_t bytes)
   }
   const uint64_t value = d->semaphore ? 1 : d->counter;
   d->counter -= value;
+  sync_acquire(m, d->clock);
   memcpy(buffer, &value, sizeof value);
   observe(m, DS_EV_READ, DESCRIPTOR_OBJECT(fd), 0, d->counter + value, value);
   return sizeof value;
@@ -111,6 +112,7 @@ ssize_t sim_write(int fd, const void *buffer, size_t bytes)
     return fail(m, EAGAIN);
   }
   d->counter += value;
+  sync_release(m, &d->clock);
   if (d->counter) {
     wake_pollers(m, fd);
   }

@@ -8,7 +8,7 @@
  * always a guard, so that mprotect(PROT_NONE) on it costs nothing. They are not filled; the build
  * initialises automatic variables instead.
  */
-#include "machine.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -29,6 +29,7 @@ _Static_assert(sizeof(block_header) == ALIGNMENT, "keeps blocks aligned");
 void heap_reset(ds_machine *m)
 {
   m->bump = arena_of(m);
+  m->blocks_live = 0;
   m->free_slot = NOBODY;
   m->slots_used = 0;
 }
@@ -44,6 +45,10 @@ void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment)
   }
   m->bump = block + ((bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
   ((block_header *)block)[-1] = (block_header){.bytes = bytes, .state = LIVE};
+  m->blocks_live++;
+  if (m->model) {
+    access_open(m, (uintptr_t)block, bytes);
+  }
   return block;
 }
 
@@ -85,8 +90,14 @@ void sim_free(void *block)
   if (!block) {
     return;
   }
-  block_header *h = header_of(ds_current, block, CALLER);
+  ds_machine *m = ds_current;
+  block_header *h = header_of(m, block, CALLER);
+  if (m->model) {
+    m->model->settle(m, 0);
+    access_close(m, (uintptr_t)block, h->bytes, CALLER);
+  }
   h->state = FREED;
+  m->blocks_live--;
   memset(block, 0xdd, h->bytes < FILL_FREED_MOST ? h->bytes : FILL_FREED_MOST);
 }
 
@@ -127,6 +138,8 @@ char *sim_strdup(const char *text)
 }
 
 /* ------------------------------------------------------------------ target-switched stacks */
+
+enum { UNTOUCHED_CELLS = 64 }; /* so many untouched ones in a row: deeper the stack never was */
 
 static uint8_t *slots_of(const ds_machine *m)
 {
@@ -172,13 +185,34 @@ void *sim_mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_
   return take_slot(m);
 }
 
+/* The stack is gone: whoever still looks at what was on it is told so. */
+static void close_slot(ds_machine *m, uint32_t slot, uintptr_t pc)
+{
+  const uintptr_t bottom = (uintptr_t)slots_of(m) + (size_t)slot * SLOT_BYTES;
+  uint32_t untouched = 0;
+
+  for (uintptr_t at = bottom + SLOT_BYTES - 8; at > bottom && untouched < UNTOUCHED_CELLS;
+       at -= 8) {
+    if (cell_of(m, at)->run == m->run_number) {
+      access_close(m, at, 8, pc);
+      untouched = 0;
+    } else {
+      untouched++;
+    }
+  }
+}
+
+/* With a memory model a stack is not used twice in a run: two lives of it would race. */
 int sim_munmap(void *address, size_t bytes)
 {
   ds_machine *m = ds_current;
   const uint32_t slot = slot_of(m, (uintptr_t)address);
 
   (void)bytes;
-  if (slot != NOBODY) {
+  if (slot != NOBODY && m->model) {
+    m->model->settle(m, 0);
+    close_slot(m, slot, CALLER);
+  } else if (slot != NOBODY) {
     m->slot_next_free[slot] = m->free_slot;
     m->free_slot = (uint16_t)slot;
   }

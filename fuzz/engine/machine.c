@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Life of a machine: create, load, run, batch. What a run leaves is copied out by the getters. */
-#include "machine.h"
-#include "strategy.h"
+#include "memory.h"
+#include "profile.h"
+#include "race.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ uint32_t ds_abi_size(uint32_t which)
 {
   static const uint32_t sizes[] = {sizeof(ds_op),       sizeof(ds_deviation), sizeof(ds_case),
                                    sizeof(ds_strategy), sizeof(ds_result),    sizeof(ds_totals),
-                                   sizeof(ds_event),    sizeof(ds_waiter)};
+                                   sizeof(ds_event),    sizeof(ds_waiter),    sizeof(ds_race)};
   return which < sizeof sizes / sizeof *sizes ? sizes[which] : 0;
 }
 
@@ -46,15 +47,16 @@ static int protect_guards(uint8_t *region)
 }
 
 enum { SHADOW_BYTES = (REGION_BYTES >> SHADOW_SHIFT) * (int)sizeof(shadow_cell) };
+enum { CELL_BYTES = (REGION_BYTES >> SHADOW_SHIFT) * (int)sizeof(access_cell) };
 
 ds_machine *ds_machine_create(char *error, size_t error_size)
 {
   ds_machine *m = calloc(1, sizeof *m);
 
   if (!m || !(m->region = reserve(REGION_BYTES)) || !(m->shadow = reserve(SHADOW_BYTES)) ||
-      protect_guards(m->region)) {
+      !(m->cells = reserve(CELL_BYTES)) || protect_guards(m->region)) {
     snprintf(error, error_size, "cannot reserve %d MiB of address space",
-             (REGION_BYTES + SHADOW_BYTES) >> 20);
+             (REGION_BYTES >> 20) + (SHADOW_BYTES >> 20) + (CELL_BYTES >> 20));
     ds_machine_destroy(m);
     return NULL;
   }
@@ -74,6 +76,17 @@ void ds_machine_destroy(ds_machine *m)
   if (m->shadow) {
     munmap(m->shadow, SHADOW_BYTES);
   }
+  if (m->cells) {
+    munmap(m->cells, CELL_BYTES);
+  }
+  memory_c11_narrow.destroy(m);
+  memory_c11_wide.destroy(m);
+  free(m->races);
+  free(m->suppressed);
+  free(m->buffers);
+  free(m->path);
+  free(m->fan);
+  free(m->profile);
   free(m->records);
   free(m->actor_ops);
   free(m->deviations);
@@ -189,11 +202,12 @@ static void *main_thread(void *argument)
 
 static const strategy *strategy_of(uint32_t kind)
 {
-  static const strategy *const all[] = {[DS_STRATEGY_REPLAY] = &strategy_replay,
-                                        [DS_STRATEGY_RANDOM] = &strategy_random,
-                                        [DS_STRATEGY_STICKY] = &strategy_sticky,
-                                        [DS_STRATEGY_PCT] = &strategy_pct,
-                                        [DS_STRATEGY_BYTES] = &strategy_bytes};
+  static const strategy *const all[] = {
+      [DS_STRATEGY_REPLAY] = &strategy_replay, [DS_STRATEGY_RANDOM] = &strategy_random,
+      [DS_STRATEGY_STICKY] = &strategy_sticky, [DS_STRATEGY_PCT] = &strategy_pct,
+      [DS_STRATEGY_BYTES] = &strategy_bytes,   [DS_STRATEGY_EXHAUSTIVE] = &strategy_exhaustive,
+      [DS_STRATEGY_POS] = &strategy_pos,       [DS_STRATEGY_URW] = &strategy_urw,
+      [DS_STRATEGY_SURW] = &strategy_surw,     [DS_STRATEGY_RFF] = &strategy_rff};
   return kind < sizeof all / sizeof *all ? all[kind] : &strategy_replay;
 }
 
@@ -201,6 +215,7 @@ static void reset(ds_machine *m, ds_result *result)
 {
   if (++m->run_number == 0) { /* stale shadow cells could look current */
     memset(m->shadow, 0, SHADOW_BYTES);
+    memset(m->cells, 0, CELL_BYTES);
     m->run_number = 1;
   }
   memset(result, 0, offsetof(ds_result, rule));
@@ -212,9 +227,16 @@ static void reset(ds_machine *m, ds_result *result)
   m->descriptor_count = m->task_count = m->key_count = 0;
   m->deviation_count = m->waiter_count = 0;
   m->byte_next = 0;
+  memset(m->channels, 0, sizeof m->channels);
+  m->uninterrupted = NOBODY;
   m->fuel = m->fuel_start = 1;
   m->had_choice = 0;
+  m->choice_points = 0;
   observe_reset(m);
+  race_begin(m);
+  if (m->model) {
+    m->model->begin(m);
+  }
   heap_reset(m);
   module_reset(m);
   program_reset(m);
@@ -232,10 +254,42 @@ static void prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint3
       c->thread_limit && c->thread_limit < DS_THREAD_MAX ? c->thread_limit : DS_THREAD_MAX;
   m->bytes = c->bytes;
   m->byte_count = c->byte_count;
+  m->weak = c->model == DS_MODEL_C11;
+  m->spurious = (c->checks & DS_CHECK_SPURIOUS) != 0;
+  m->release_sequence_c20 = (c->checks & DS_CHECK_SEQUENCE_C20) != 0;
+  m->base_model = m->weak || c->model == DS_MODEL_TSO || c->checks & DS_CHECK_ACCESS
+                      ? &memory_c11_narrow
+                      : NULL;
+  m->model = c->model == DS_MODEL_TSO ? &memory_tso : m->base_model;
+  if (c->model == DS_MODEL_TSO && !m->buffers) {
+    m->buffers = calloc(DS_THREAD_MAX, sizeof *m->buffers);
+  }
 }
 
-static void run_once(ds_machine *m, uint64_t seed, ds_result *result)
+/* What only the end of a run shows; a failure that ended it comes first. */
+static void judge_end(ds_machine *m)
 {
+  const ds_race *r = &m->first_race;
+  char message[96];
+
+  if (m->run_races) {
+    snprintf(message, sizeof message, "data race: %s%s by T%u, earlier %s by T%u",
+             r->mixed ? "atomic and plain: " : "", r->write ? "write" : "read", r->thread,
+             r->other_write ? "write" : "read", r->other_thread);
+    m->result->other_pc = m->result->outcome ? m->result->other_pc : r->other_pc;
+    set_outcome(m, DS_FAIL, DS_RACE, m->target.base + r->pc, message);
+  }
+  if (m->blocks_live && m->live == 0 && m->input->checks & DS_CHECK_LEAK) {
+    snprintf(message, sizeof message, "%u heap block%s still allocated at the end", m->blocks_live,
+             m->blocks_live == 1 ? " is" : "s are");
+    set_outcome(m, DS_FAIL, DS_LEAK, 0, message);
+  }
+}
+
+void run_once(ds_machine *m, uint64_t seed, ds_result *result)
+{
+  m->needs_wide = 0;
+  m->seed = seed;
   reset(m, result);
   m->random = seed * 0xa0761d6478bd642fu + 0x1234567;
   m->running = 1;
@@ -246,6 +300,17 @@ static void run_once(ds_machine *m, uint64_t seed, ds_result *result)
   m->current = fiber_create(m, main_thread, NULL);
   ds_switch(&m->host_sp, m->current->sp);
   m->running = 0;
+  if (m->needs_wide) {
+    m->model = m->model == m->base_model ? &memory_c11_wide : m->model;
+    m->base_model = &memory_c11_wide;
+    run_once(m, seed, result);
+    return;
+  }
+  m->choice_points += m->had_choice ? (uint32_t)(m->fuel_start - m->fuel) : 0;
+  if (m->strategy == &strategy_pct && m->choice_points > m->pct_longest) {
+    m->pct_longest = m->choice_points;
+  }
+  judge_end(m);
   result->steps = m->steps;
   result->choices = m->choices;
   result->switches = m->switches;
@@ -254,6 +319,7 @@ static void run_once(ds_machine *m, uint64_t seed, ds_result *result)
   result->virtual_ns = m->now_ns - 1000000000;
   result->threads = m->fiber_count;
   result->pct_steps = m->strategy == &strategy_pct ? m->pct_steps : 0;
+  result->obligations = m->strategy == &strategy_rff ? m->obligations : 0;
   result->deviation_count = m->deviation_count;
   result->event_count = m->event_count;
   result->waiter_count = m->waiter_count;
@@ -269,6 +335,9 @@ uint32_t ds_run(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t 
   m->totals = NULL;
   prepare(m, c, s, flags);
   program_prepare(m, c);
+  if (m->strategy->profiled) {
+    profile_take(m);
+  }
   m->pct_longest = s->pct_steps;
   run_once(m, s->seed, result);
   ds_current = before;
@@ -277,6 +346,22 @@ uint32_t ds_run(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t 
 }
 
 /* ------------------------------------------------------------------ many runs */
+
+static void add_observed(ds_totals *t, uint64_t value)
+{
+  uint32_t at = 0;
+
+  while (at < t->observed_count && t->observed[at] != value) {
+    at++;
+  }
+  if (at == DS_OBSERVATIONS) {
+    t->observations_lost++;
+    return;
+  }
+  t->observed[at] = value;
+  t->observed_runs[at]++;
+  t->observed_count = at == t->observed_count ? at + 1 : t->observed_count;
+}
 
 static void add_totals(ds_machine *m, ds_totals *t, const ds_result *r, uint64_t seed)
 {
@@ -290,15 +375,49 @@ static void add_totals(ds_machine *m, ds_totals *t, const ds_result *r, uint64_t
   for (uint32_t marks = r->marks; marks; marks &= marks - 1) {
     t->marked[__builtin_ctz(marks)]++;
   }
+  for (uint32_t bounds = r->bounds; bounds; bounds &= bounds - 1) {
+    t->bounded[__builtin_ctz(bounds)]++;
+  }
   t->marked_any += r->marks != 0;
+  t->suppressed += r->verdict != DS_FAIL && m->run_suppressed;
+  if (r->observed) {
+    add_observed(t, r->observed);
+  }
   if (m->flags & DS_FLAG_HASH) {
-    t->new_classes += class_seen(m, r->class_hash);
+    const uint32_t times = class_seen(m, r->class_hash);
+    t->new_classes += times == 1;
+    t->single_classes += (times == 1) - (times == 2);
   }
   if (r->verdict == DS_FAIL && t->fail++ == 0) {
     t->first_fail_seed = seed;
     t->first_fail_pct_steps = r->pct_steps;
+    t->first_fail_obligations = r->obligations;
     t->first_fail = *r;
   }
+}
+
+/* Does the replay of what the last run recorded give that run again? */
+static int repeats(ds_machine *m, uint64_t seed, const ds_result *first)
+{
+  const ds_strategy replay = {.kind = DS_STRATEGY_REPLAY}, configured = m->strategy_config;
+  const ds_case *c = m->input;
+  ds_totals *totals = m->totals;
+  const uint32_t flags = m->flags;
+  ds_case again = *c;
+  ds_result second;
+
+  if (first->outcome == DS_HANG) {
+    return 1; /* real time decides when a hang is noticed */
+  }
+  again.deviations = m->deviations; /* the replay does not record */
+  again.deviation_count = m->deviation_count;
+  m->totals = NULL;
+  prepare(m, &again, &replay, flags & ~(uint32_t)DS_FLAG_RECORD);
+  run_once(m, seed, &second);
+  prepare(m, c, &configured, flags);
+  m->totals = totals;
+  return second.trace_hash == first->trace_hash && second.outcome == first->outcome &&
+         second.steps == first->steps;
 }
 
 uint32_t ds_batch(ds_machine *m, const ds_case *c, const ds_strategy *s, uint64_t count,
@@ -311,14 +430,28 @@ uint32_t ds_batch(ds_machine *m, const ds_case *c, const ds_strategy *s, uint64_
   fault_enter(m);
   ds_current = m;
   m->totals = totals;
+  flags |= flags & DS_FLAG_TWICE ? DS_FLAG_RECORD | DS_FLAG_HASH : 0;
   prepare(m, c, s, flags);
   program_prepare(m, c);
+  if (m->strategy->profiled) {
+    profile_take(m);
+  }
   m->pct_longest = 0;
   m->interrupt = 0;
+  m->path_length = 0;
   for (uint64_t i = 0; i < count && !m->interrupt; i++) {
     run_once(m, s->seed + i, &result);
     add_totals(m, totals, &result, s->seed + i);
+    if (flags & DS_FLAG_TWICE && !repeats(m, s->seed + i, &result)) {
+      totals->unrepeated++;
+      totals->first_unrepeated_seed = s->seed + i;
+      break;
+    }
     if (result.verdict == DS_FAIL && flags & DS_FLAG_STOP) {
+      break;
+    }
+    if (m->strategy == &strategy_exhaustive && !exhaustive_advance(m)) {
+      totals->exhausted = 1;
       break;
     }
   }

@@ -60,6 +60,11 @@ typedef struct pending {
   uint32_t kind; /* DS_EV_* */
 } pending;
 
+typedef struct wakeup { /* what a task or thread waits for, NULL = not said */
+  bool (*holds)(void *argument);
+  void *argument;
+} wakeup;
+
 typedef struct fiber {
   void *sp; /* offset 0: switch_x86_64.S */
   pending op;
@@ -68,8 +73,11 @@ typedef struct fiber {
   uint16_t slot_in_runnable; /* index in machine.runnable, NOBODY = not runnable */
   uint16_t next_waiter;      /* id + 1 of the next one in the list that this fiber is on, 0 = end */
   uint8_t done, detached, timed_out, interrupted, yielded, in_poll, linked;
-  uint32_t asked[DS_KINDS]; /* questions so far, for kinds other than DS_KIND_RUN */
-  uint32_t priority;        /* PCT */
+  uint32_t asked[DS_KINDS];          /* questions so far, for kinds other than DS_KIND_RUN */
+  uint32_t priority;                 /* PCT, POS, SURW; of its pending operation */
+  uint32_t left;                     /* URW, SURW: what it and those below it have yet to do */
+  uint16_t profiled, profiled_child; /* place in the profile, of its next child: number + 1 */
+  uint8_t held;                      /* SURW */
   uint32_t cursor[DS_KINDS], cursor_end[DS_KINDS]; /* replay: its records */
   uint64_t wake_ns;                                /* wakes by itself at this time, 0 = never */
   const void *waits_on; /* object of the list or descriptor set that it waits on */
@@ -79,11 +87,14 @@ typedef struct fiber {
   uint16_t task;        /* task entered on its own stack */
   int error;            /* its errno */
   uint8_t actor;        /* actor whose operation it took last */
+  wakeup condition;     /* of this thread itself */
   void *(*start)(void *);
   void *argument;
   void *value; /* returned */
   void *keys[KEYS];
-  uint8_t *tls; /* its copy of the target's _Thread_local data */
+  uint8_t *tls;   /* its copy of the target's _Thread_local data */
+  int16_t *clock; /* happens-before clock, one lane a thread (memory.h) */
+  uint32_t stamp; /* thread and epoch of its accesses (access.h) */
 } fiber;
 
 /* Order of accesses to 8 bytes, kept only while hashing or collecting feedback. */
@@ -100,6 +111,9 @@ typedef struct range {
   size_t bytes;
 } range;
 
+typedef struct access_cell access_cell;   /* access.h */
+typedef struct memory_model memory_model; /* memory.h */
+
 typedef struct data_range { /* a writable part of the target, restored before every run */
   range at;
   uint8_t *image;
@@ -115,6 +129,8 @@ typedef struct module {
   range whole; /* lowest to highest loaded address */
   data_range data[DATA_RANGES];
   uint32_t data_count;
+  range writable; /* from the first to the last writable byte, cells[] describes it */
+  access_cell *cells;
   const uint8_t *tls_image;
   size_t tls_file_bytes, tls_bytes, tls_align;
   size_t tls_module_id;
@@ -125,7 +141,7 @@ typedef struct module {
 
 typedef struct descriptor {
   uint64_t counter;
-  uint32_t version;
+  uint16_t clock; /* what its writers released */
   uint8_t open, nonblocking, semaphore;
 } descriptor;
 
@@ -134,6 +150,7 @@ typedef struct task {
   const char *waits; /* literal of the driver, NULL = not waiting */
   uint16_t holder_task;
   int16_t holder_thread;
+  wakeup condition;
   uint8_t live;
 } task;
 
@@ -153,8 +170,11 @@ struct ds_machine {
   uint32_t observing; /* DS_FLAG_* that need observe() */
   uint32_t runnable_count;
   uint16_t runnable[DS_THREAD_MAX];
+  uint16_t uninterrupted; /* thread that runs whenever it can, NOBODY = none */
   uint64_t steps, choices, switches, step_limit;
   const strategy *strategy;
+  const memory_model *base_model; /* under memory_tso: what it is a layer over */
+  const memory_model *model;      /* NULL: sc without checks, carried out in place */
   uint64_t random;
   uint32_t run_number; /* of this machine, never 0 */
   uint32_t flags;
@@ -163,11 +183,25 @@ struct ds_machine {
   ds_strategy strategy_config;
   uint32_t sticky_left, sticky_table_for;
   uint16_t sticky_table[1024];
-  uint32_t pct_count, pct_next, pct_changes, pct_low, pct_steps, pct_longest;
+  uint32_t pct_next, pct_changes, pct_low, pct_steps, pct_longest;
   uint32_t pct_change[32];
-  uint8_t had_choice; /* the points since the last question were choices */
+  uint32_t pct_task[TASKS]; /* priorities of logical tasks, 0 = not drawn yet */
+  uint32_t begun;           /* threads below this number have reached their first point */
+  uint32_t row;             /* POS, SURW: choices of this kind in a row */
+  uint32_t intended;        /* SURW: who makes the next access of the selected object */
+  const void *selected;     /* SURW */
+  pending happened;         /* POS: the operation that was chosen last */
+  uint32_t obligations;     /* RFF: what this run asks for, see ds_strategy */
+  uint32_t held_row;
+  uint16_t obligation_writer[2]; /* the thread that wrote */
+  uint8_t obligation_state[2];
+  struct profile *profile; /* URW, SURW, RFF */
+  uint32_t choice_points;  /* points of this run with more than one runnable thread */
+  uint8_t had_choice;      /* the points since the last question were choices */
   const uint8_t *bytes;
   uint32_t byte_count, byte_next;
+  uint16_t *path, *fan; /* exhaustive: answers of this run, options at each */
+  uint32_t path_length, path_position, path_capacity, preemptions;
   ds_deviation *records; /* sorted by (kind, thread, position) */
   uint32_t record_count, record_capacity;
 
@@ -182,9 +216,11 @@ struct ds_machine {
   uint32_t actor_ops_capacity;
   ds_totals *totals;
   uint8_t *bump, *arena_end;
+  uint32_t blocks_live;
   uint16_t free_slot, slots_used;
   uint16_t slot_next_free[SLOTS];
   uint16_t slot_task[SLOTS];
+  uint16_t channels[DS_CHANNELS]; /* clocks of ds_publish() */
   descriptor descriptors[DESCRIPTORS];
   uint32_t descriptor_count;
   task tasks[TASKS];
@@ -197,6 +233,16 @@ struct ds_machine {
   uint8_t *region; /* thread stacks, then target-switched stacks, then the arena */
   shadow_cell *shadow;
   shadow_cell numbered[NUMBERED]; /* of DESCRIPTOR_OBJECT() and THREAD_OBJECT() */
+  access_cell *cells;
+  void *model_state[2];         /* narrow, wide clocks */
+  struct store_buffer *buffers; /* memory_tso, one per thread */
+  uint8_t weak, spurious, release_sequence_c20, needs_wide, want_wide;
+  struct race_record *races; /* distinct ones of this machine */
+  uint32_t race_count, race_capacity, run_races, run_suppressed;
+  uint64_t *suppressed; /* pairs of sites */
+  uint32_t suppressed_count, suppressed_capacity;
+  ds_race first_race; /* of this run */
+  uint64_t seed;      /* of this run */
   void *host_sp;
   module target;
 
@@ -213,7 +259,7 @@ struct ds_machine {
   uint32_t name_count, name_capacity;
   char name_buffer[96];
   uint64_t trace_hash, class_hash;
-  uint64_t *classes; /* open addressing, 0 = free */
+  uint64_t *classes; /* open addressing, 0 = free; CLASS_REPEATED is a flag */
   uint32_t class_count, class_capacity;
 
   /* watchdog */
@@ -233,6 +279,8 @@ COLD NORETURN void finish(ds_machine *m, uint32_t verdict, uint32_t outcome, uin
                           const char *format, ...) __attribute__((format(printf, 5, 6)));
 COLD NORETURN void finish_rule(ds_machine *m, const char *rule, const char *site,
                                const char *format, va_list arguments);
+/* One run from a clean state under machine.strategy. */
+void run_once(ds_machine *m, uint64_t seed, ds_result *result);
 /* Fill the result without leaving: for the signal handler. */
 void set_outcome(ds_machine *m, uint32_t verdict, uint32_t outcome, uintptr_t pc,
                  const char *message);
@@ -326,7 +374,8 @@ void observe_reset(ds_machine *m);
 uint64_t canonical(const ds_machine *m, uint64_t address);
 ds_event *event_add(ds_machine *m, uint32_t kind);
 uint32_t text_add(ds_machine *m, const char *text);
-uint32_t class_seen(ds_machine *m, uint64_t hash); /* 1 = new */
+/* How often this class was seen: 1 = new, 2 = for the second time, 0 = more often or not known. */
+uint32_t class_seen(ds_machine *m, uint64_t hash);
 
 /* Tell what has just been done: called after the operation, before the next point. */
 static inline void observe(ds_machine *m, uint32_t kind, const void *object, uint32_t size_order,
@@ -351,8 +400,11 @@ int mutex_owner(const void *mutex); /* thread id, -1 = free */
 
 void program_prepare(ds_machine *m, const ds_case *c); /* once per case */
 void program_reset(ds_machine *m);                     /* once per run */
+/* The logical task that a thread works for, 0 = none. */
+uint32_t task_of(const ds_machine *m, const fiber *f);
 uint32_t current_task(const ds_machine *m);
 void report_waiters(ds_machine *m);
+void report_lost_wakeup(ds_machine *m); /* ends the run if what somebody waits for holds */
 void fault_enter(ds_machine *m);
 void fault_leave(ds_machine *m);
 

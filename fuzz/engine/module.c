@@ -4,7 +4,7 @@
  * whose writable data is put back before every run. A second machine needs a second file, because
  * dlopen() shares the data of one file.
  */
-#include "machine.h"
+#include "access.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -104,6 +104,24 @@ static int visit_object(struct dl_phdr_info *info, size_t size, void *argument)
   return 1;
 }
 
+/* One row of cells over all that can be written, holes included. */
+static void cover_writable(module *t, const segments *s)
+{
+  uintptr_t from = UINTPTR_MAX, to = 0;
+
+  for (int i = 0; i < s->count; i++) {
+    const range *w = &s->writable[i];
+    from = w->base < from ? w->base : from;
+    to = w->base + w->bytes > to ? w->base + w->bytes : to;
+  }
+  if (from < to) {
+    from &= ~(uintptr_t)7;
+    t->writable = (range){from, to - from};
+    t->cells = aligned_alloc(sizeof(stamps), (t->writable.bytes / 8 + 2) * sizeof *t->cells);
+    memset(t->cells, 0, (t->writable.bytes / 8 + 2) * sizeof *t->cells);
+  }
+}
+
 /* Writable data without what stays constant: relocated pointers and the stub's slots. */
 static void keep_writable(module *t, const segments *s)
 {
@@ -162,6 +180,7 @@ int module_load(ds_machine *m, const char *path, char *error, size_t error_size)
     return -1;
   }
   keep_writable(t, &s);
+  cover_writable(t, &s);
   t->coverage = calloc(t->text.bytes ? t->text.bytes : 1, 1);
   return 0;
 }
@@ -175,6 +194,7 @@ void module_unload(ds_machine *m)
     free(t->data[i].shadow);
   }
   free(t->coverage);
+  free(t->cells);
   if (t->handle) {
     dlclose(t->handle);
   }

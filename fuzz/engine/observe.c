@@ -26,6 +26,8 @@ enum {
   CLASSES_MOST = 1 << 24,
 };
 
+#define CLASS_REPEATED (1ull << 63) /* flag in an entry: this class was seen more than once */
+
 static uint64_t in_space(uint64_t space, uint64_t offset)
 {
   return space << SPACE_SHIFT | offset;
@@ -138,7 +140,7 @@ static uint32_t class_slot(const uint64_t *table, uint32_t capacity, uint64_t ha
 {
   uint32_t at = (uint32_t)(hash & (capacity - 1));
 
-  while (table[at] && table[at] != hash) {
+  while (table[at] && (table[at] & ~CLASS_REPEATED) != hash) {
     at = (at + 1) & (capacity - 1);
   }
   return at;
@@ -154,7 +156,7 @@ static int classes_grow(ds_machine *m)
   }
   for (uint32_t i = 0; i < m->class_capacity; i++) {
     if (m->classes[i]) {
-      table[class_slot(table, capacity, m->classes[i])] = m->classes[i];
+      table[class_slot(table, capacity, m->classes[i] & ~CLASS_REPEATED)] = m->classes[i];
     }
   }
   free(m->classes);
@@ -165,13 +167,15 @@ static int classes_grow(ds_machine *m)
 
 uint32_t class_seen(ds_machine *m, uint64_t hash)
 {
-  hash = hash ? hash : 1;
+  hash = hash & ~CLASS_REPEATED ? hash & ~CLASS_REPEATED : 1;
   if (2 * m->class_count >= m->class_capacity && !classes_grow(m)) {
     return 0; /* full: from here on the count is a lower bound */
   }
   const uint32_t at = class_slot(m->classes, m->class_capacity, hash);
   if (m->classes[at]) {
-    return 0;
+    const uint32_t second = !(m->classes[at] & CLASS_REPEATED);
+    m->classes[at] |= CLASS_REPEATED;
+    return second ? 2 : 0;
   }
   m->classes[at] = hash;
   m->class_count++;

@@ -2,6 +2,7 @@
 /* Who waits for what: collected when nothing can run, before the verdict is given. */
 #include "machine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { DEPTH = (int)(sizeof((ds_waiter *)0)->pc / sizeof(uint64_t)) };
@@ -43,14 +44,6 @@ static ds_waiter *add_waiter(ds_machine *m)
   return w;
 }
 
-static uint32_t task_of_stack(const ds_machine *m, const fiber *f)
-{
-  const uintptr_t sp = f == m->current ? (uintptr_t)__builtin_frame_address(0) : (uintptr_t)f->sp;
-  const uint32_t slot = slot_of(m, sp);
-
-  return slot != NOBODY ? m->slot_task[slot] : f->task;
-}
-
 static void report_thread(ds_machine *m, const fiber *f)
 {
   ds_waiter *w = add_waiter(m);
@@ -59,7 +52,7 @@ static void report_thread(ds_machine *m, const fiber *f)
 
   w->thread = f->id;
   w->kind = f->op.kind;
-  w->task = (int32_t)task_of_stack(m, f);
+  w->task = (int32_t)task_of(m, f);
   if (f->op.kind == DS_EV_POLL && f->in_poll) {
     w->object = 0; /* a set of descriptors, on the stack */
   } else if (f->waits_kind == DS_EV_WAIT) {
@@ -101,5 +94,33 @@ void report_waiters(ds_machine *m)
     w->text = text_add(m, t->waits);
     w->holder_task = t->holder_task;
     w->holder = t->holder_thread >= 0 ? t->holder_thread : w->holder;
+  }
+}
+
+static void judge_wakeup(ds_machine *m, const wakeup *w, const char *who, const char *what)
+{
+  if (w->holds && w->holds(w->argument)) {
+    snprintf(m->result->site, sizeof m->result->site, "%s", what);
+    finish(m, DS_FAIL, DS_LOST_WAKEUP, 0, "lost wakeup: %s waits for %s, which holds already", who,
+           what);
+  }
+}
+
+void report_lost_wakeup(ds_machine *m)
+{
+  char name[8];
+
+  for (uint32_t id = 1; id <= m->task_count; id++) {
+    const task *t = &m->tasks[id];
+    if (t->live) {
+      judge_wakeup(m, &t->condition, t->name, t->waits ? t->waits : "its-condition");
+    }
+  }
+  for (uint32_t i = 0; i < m->fiber_count; i++) {
+    const fiber *f = &m->fibers[i];
+    if (!f->done) {
+      snprintf(name, sizeof name, "T%u", i % 1000);
+      judge_wakeup(m, &f->condition, name, "its-condition");
+    }
   }
 }

@@ -5,7 +5,7 @@
  * carries out what it announced. `machine.fuel` lets few-switch strategies skip the question for
  * many points at the price of one decrement each.
  */
-#include "machine.h"
+#include "memory.h"
 #include "strategy.h"
 
 void make_runnable(ds_machine *m, fiber *f)
@@ -86,6 +86,7 @@ COLD static void idle(ds_machine *m)
     return;
   }
   report_waiters(m); /* before the driver may judge: its verdict carries the report too */
+  report_lost_wakeup(m);
   const int answer = m->target.driver_idle();
   if (answer >= 0 && (uint32_t)answer < m->fiber_count && m->fibers[answer].in_poll) {
     m->waiter_count = 0;
@@ -119,12 +120,21 @@ static uint32_t pick(ds_machine *m, int32_t *horizon)
   while (UNLIKELY(m->runnable_count == 0)) {
     idle(m);
   }
-  if (m->runnable_count == 1) {
+  const int goes_ahead =
+      m->uninterrupted != NOBODY && m->fibers[m->uninterrupted].slot_in_runnable != NOBODY;
+  if (m->runnable_count == 1 || UNLIKELY(goes_ahead)) {
+    const uint32_t only = goes_ahead ? m->uninterrupted : m->runnable[0];
     *horizon = FUEL_UNLIMITED;
+    m->choice_points += m->had_choice ? passed : 0;
     m->had_choice = 0;
-    return m->runnable[0];
+    if (m->strategy->forced) {
+      *horizon = 1;
+      m->strategy->forced(m, &m->fibers[only]);
+    }
+    return only;
   }
   m->choices++;
+  m->choice_points += m->had_choice ? passed : 1;
   *horizon = 1;
   const uint32_t next = m->strategy->pick(m, passed, horizon);
   m->had_choice = 1;
@@ -153,6 +163,9 @@ void block(ds_machine *m, uint32_t kind, const void *object, uintptr_t pc)
 {
   fiber *f = m->current;
 
+  if (m->model) {
+    m->model->settle(m, 0);
+  }
   f->op = (pending){object, pc, kind};
   f->waits_kind = kind;
   f->waits_on = object;

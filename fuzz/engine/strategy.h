@@ -22,10 +22,21 @@ struct strategy {
   uint32_t (*pick)(ds_machine *m, uint32_t passed, int32_t *horizon);
   /* Any other question; `position` counts this thread's questions of this kind. */
   uint32_t (*answer)(ds_machine *m, uint32_t kind, uint32_t position, uint32_t options);
+  /* A point without a choice: this thread goes on. NULL = is not told of these, which is faster. */
+  void (*forced)(ds_machine *m, fiber *f);
+  int profiled; /* needs machine.profile (profile.h) */
 };
 
 extern const strategy strategy_random, strategy_sticky, strategy_pct, strategy_bytes,
-    strategy_replay;
+    strategy_replay, strategy_exhaustive, strategy_pos, strategy_urw, strategy_surw, strategy_rff;
+
+/* POS for strategies that put a rank before its priorities; NULL: all have the same. */
+void pos_begin(ds_machine *m);
+void pos_forced(ds_machine *m, fiber *f);
+uint32_t pos_choose(ds_machine *m, int (*rank)(const ds_machine *, const fiber *));
+
+/* Go to the next path after a run; 0 when there is none left. */
+int exhaustive_advance(ds_machine *m);
 
 /* A 64-bit multiply-and-fold generator (Lemire's reduction below): one addition and one product
  * per number. */
@@ -42,10 +53,36 @@ static inline uint32_t random_below(ds_machine *m, uint32_t bound)
   return (uint32_t)(((uint64_t)random32(m) * bound) >> 32);
 }
 
+/* Does an operation of this kind (DS_EV_*) change its object? Locks and the like always do. */
+static inline int operation_writes(uint32_t kind)
+{
+  return kind != DS_EV_LOAD && kind != DS_EV_POLL && kind != DS_EV_JOIN;
+}
+
+static inline int conflicts(const pending *a, const pending *b)
+{
+  return a->object && a->object == b->object &&
+         (operation_writes(a->kind) || operation_writes(b->kind));
+}
+
+/*
+ * A thread that has not come to its first point, NOBODY = none. What it will do is not known, so
+ * strategies that look at pending operations bring it there first; that is no operation and
+ * changes no order. machine.begun is theirs, 0 at the beginning of a run.
+ */
+static inline uint32_t not_begun(ds_machine *m)
+{
+  while (m->begun < m->fiber_count && m->fibers[m->begun].position) {
+    m->begun++;
+  }
+  return m->begun < m->fiber_count ? m->begun : NOBODY;
+}
+
 /* Shared by the strategies that need nothing at these moments. */
 void strategy_no_begin(ds_machine *m);
 void strategy_no_spawn(ds_machine *m, fiber *f);
-/* Quiet three times out of four, else uniform. */
+/* Quiet seven times out of ten, else uniform: a program that reads old values all the time makes
+ * no progress (ALGORITHMS 3.9). */
 uint32_t strategy_mostly_quiet(ds_machine *m, uint32_t kind, uint32_t position, uint32_t options);
 
 #endif

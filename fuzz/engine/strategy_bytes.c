@@ -31,4 +31,5 @@ static uint32_t bytes_answer(ds_machine *m, uint32_t kind, uint32_t position, ui
   return next_byte(m) % options;
 }
 
-const strategy strategy_bytes = {strategy_no_begin, strategy_no_spawn, bytes_pick, bytes_answer};
+const strategy strategy_bytes = {
+    strategy_no_begin, strategy_no_spawn, bytes_pick, bytes_answer, NULL, 0};

@@ -6,8 +6,14 @@
  *
  * Three pits are fenced off (ALGORITHMS.md 3.2): the number of change points is clamped to half
  * of the choices, points that are no choice do not count, and a thread that yields is demoted.
+ *
+ * A logical task has a priority of its own, which goes with it from thread to thread: what an
+ * event loop runs one after the other are chains of their own (PCTCP, Ozkan et al., OOPSLA 2018).
+ * When a thread changes its task is seen at the driver's words about tasks (driver.h).
  */
 #include "strategy.h"
+
+#include <string.h>
 
 enum { CHANGES_MOST = 31, GUESS_FIRST = 100 };
 
@@ -36,9 +42,10 @@ static void pct_begin(ds_machine *m)
   }
   sort_changes(m->pct_change, changes);
   m->pct_changes = changes;
-  m->pct_next = m->pct_count = 0;
+  m->pct_next = 0;
   m->pct_low = INT32_MAX;
   m->pct_steps = steps;
+  memset(m->pct_task, 0, sizeof m->pct_task);
 }
 
 /* A new thread gets a random rank among the undemoted ones. */
@@ -47,35 +54,56 @@ static void pct_spawn(ds_machine *m, fiber *f)
   f->priority = 0x80000000u | random32(m);
 }
 
-static uint32_t highest(const ds_machine *m)
+static uint32_t *priority_of(ds_machine *m, fiber *f)
 {
-  uint32_t best = m->runnable[0];
+  const uint32_t id = m->task_count ? task_of(m, f) : 0;
 
-  for (uint32_t i = 1; i < m->runnable_count; i++) {
-    const uint32_t id = m->runnable[i];
-    const uint32_t a = m->fibers[id].priority, b = m->fibers[best].priority;
-    best = a > b || (a == b && id < best) ? id : best;
+  if (!id) {
+    return &f->priority;
+  }
+  if (!m->pct_task[id]) {
+    m->pct_task[id] = 0x80000000u | random32(m);
+  }
+  return &m->pct_task[id];
+}
+
+static fiber *highest(ds_machine *m)
+{
+  fiber *best = NULL;
+  uint32_t most = 0;
+
+  for (uint32_t i = 0; i < m->runnable_count; i++) {
+    fiber *f = &m->fibers[m->runnable[i]];
+    const uint32_t priority = *priority_of(m, f);
+    if (!best || priority > most || (priority == most && f->id < best->id)) {
+      best = f;
+      most = priority;
+    }
   }
   return best;
+}
+
+static fiber *demote(ds_machine *m, fiber *f)
+{
+  *priority_of(m, f) = --m->pct_low;
+  return highest(m);
 }
 
 static uint32_t pct_pick(ds_machine *m, uint32_t passed, int32_t *horizon)
 {
-  m->pct_count += m->had_choice ? passed : 1;
-  uint32_t best = highest(m);
-  while (m->pct_next < m->pct_changes && m->pct_count >= m->pct_change[m->pct_next]) {
+  fiber *best = highest(m);
+
+  (void)passed;
+  while (m->pct_next < m->pct_changes && m->choice_points >= m->pct_change[m->pct_next]) {
     m->pct_next++;
-    m->fibers[best].priority = --m->pct_low;
-    best = highest(m);
+    best = demote(m, best);
   }
-  if (m->fibers[best].yielded) {
-    m->fibers[best].priority = --m->pct_low;
-    best = highest(m);
+  if (best->yielded) {
+    best = demote(m, best);
   }
-  m->pct_longest = m->pct_count > m->pct_longest ? m->pct_count : m->pct_longest;
-  *horizon = m->pct_next < m->pct_changes ? (int32_t)(m->pct_change[m->pct_next] - m->pct_count)
+  *horizon = m->pct_next < m->pct_changes ? (int32_t)(m->pct_change[m->pct_next] - m->choice_points)
                                           : FUEL_UNLIMITED;
-  return best;
+  return best->id;
 }
 
-const strategy strategy_pct = {pct_begin, pct_spawn, pct_pick, strategy_mostly_quiet};
+const strategy strategy_pct = {pct_begin, pct_spawn, pct_pick, strategy_mostly_quiet, NULL, 0};

@@ -114,4 +114,4 @@ static uint32_t replay_answer(ds_machine *m, uint32_t kind, uint32_t position, u
   return r ? r->answer % options : 0;
 }
 
-const strategy strategy_replay = {replay_begin, replay_spawn, replay_pick, replay_answer};
+const strategy strategy_replay = {replay_begin, replay_spawn, replay_pick, replay_answer, NULL, 0};

@@ -57,5 +57,5 @@ static uint32_t sticky_pick(ds_machine *m, uint32_t passed, int32_t *horizon)
   return m->runnable[other + (other >= at)];
 }
 
-const strategy strategy_sticky = {sticky_begin, strategy_no_spawn, sticky_pick,
-                                  strategy_mostly_quiet};
+const strategy strategy_sticky = {
+    sticky_begin, strategy_no_spawn, sticky_pick, strategy_mostly_quiet, NULL, 0};

@@ -7,7 +7,7 @@
  * A thread that stands before lock() is on the mutex's list and is runnable exactly while the
  * mutex is free: nobody is woken to find it taken.
  */
-#include "machine.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,7 +20,8 @@ typedef struct sim_mutex {
   uint16_t owner;   /* thread id + 1, 0 = free */
   uint16_t waiters; /* head of the list: id + 1 */
   uint32_t depth;   /* of a recursive one */
-  uint64_t unused;
+  uint16_t clock;   /* what unlocks released (memory.h) */
+  uint16_t unused[3];
   int kind;
 } sim_mutex;
 
@@ -67,10 +68,12 @@ static void take(ds_machine *m, sim_mutex *mx, fiber *f)
   for (uint16_t w = mx->waiters; w; w = m->fibers[w - 1].next_waiter) {
     make_blocked(m, &m->fibers[w - 1]);
   }
+  sync_acquire(m, mx->clock);
 }
 
 static void release(ds_machine *m, sim_mutex *mx)
 {
+  sync_release(m, &mx->clock);
   mx->owner = 0;
   mx->depth = 0;
   for (uint16_t w = mx->waiters; w; w = m->fibers[w - 1].next_waiter) {
@@ -83,6 +86,7 @@ static void acquire(ds_machine *m, sim_mutex *mx, uintptr_t pc)
 {
   fiber *f = m->current;
 
+  settle(m);
   if (mx->owner) {
     link_waiter(mx, f);
     make_blocked(m, f);
@@ -354,7 +358,8 @@ int sim_condattr_setclock(pthread_condattr_t *attr, clockid_t clock)
 
 /* ------------------------------------------------------------------ once */
 
-enum { ONCE_NEW = 0, ONCE_RUNNING = 1, ONCE_DONE = 2 };
+/* A pthread_once_t: state in the lower half, clock of the routine's end in the upper one. */
+enum { ONCE_NEW = 0, ONCE_RUNNING = 1, ONCE_DONE = 2, ONCE_CLOCK_SHIFT = 16 };
 
 int sim_once(pthread_once_t *once, void (*routine)(void))
 {
@@ -367,7 +372,9 @@ int sim_once(pthread_once_t *once, void (*routine)(void))
   } else if (*once == ONCE_NEW) {
     *once = ONCE_RUNNING;
     routine();
-    *once = ONCE_DONE;
+    uint16_t clock = 0;
+    sync_release(m, &clock);
+    *once = ONCE_DONE | (int)((unsigned)clock << ONCE_CLOCK_SHIFT);
     for (uint32_t i = 0; i < m->fiber_count; i++) {
       fiber *f = &m->fibers[i];
       if (f->waits_kind == DS_EV_ONCE && f->waits_on == once) {
@@ -375,6 +382,7 @@ int sim_once(pthread_once_t *once, void (*routine)(void))
       }
     }
   }
+  sync_acquire(m, (uint16_t)((unsigned)*once >> ONCE_CLOCK_SHIFT));
   observe(m, DS_EV_ONCE, once, 0, 0, 0);
   return 0;
 }

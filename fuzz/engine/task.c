@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a driver says to the machine (driver.h): program, rules, logical tasks, words. */
-#include "machine.h"
+#include "memory.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +87,11 @@ void ds_fail(const char *rule, const char *site, const char *format, ...)
   finish_rule(ds_current, rule, site, format, arguments);
 }
 
+void ds_observe(uint64_t value)
+{
+  ds_current->result->observed = value;
+}
+
 void ds_mark(unsigned bit)
 {
   ds_current->result->marks |= 1u << (bit % DS_MARKS);
@@ -115,6 +120,7 @@ void ds_task_bind_stack(unsigned id)
   if (slot != NOBODY) {
     m->slot_task[slot] = (uint16_t)id;
   }
+  ask_soon(m);
 }
 
 unsigned ds_task_enter(unsigned id)
@@ -123,12 +129,14 @@ unsigned ds_task_enter(unsigned id)
   const unsigned before = f->task;
 
   f->task = (uint16_t)id;
+  ask_soon(ds_current);
   return before;
 }
 
 void ds_task_leave(unsigned before)
 {
   ds_current->current->task = (uint16_t)before;
+  ask_soon(ds_current);
 }
 
 void ds_task_waits(unsigned id, const char *what, unsigned holder_task, int holder_thread)
@@ -138,18 +146,34 @@ void ds_task_waits(unsigned id, const char *what, unsigned holder_task, int hold
   t->waits = what;
   t->holder_task = (uint16_t)holder_task;
   t->holder_thread = (int16_t)holder_thread;
+  ask_soon(ds_current);
+}
+
+void ds_task_condition(unsigned id, bool (*holds)(void *argument), void *argument)
+{
+  ds_machine *m = ds_current;
+
+  *(id ? &m->tasks[id % TASKS].condition : &m->current->condition) = (wakeup){holds, argument};
 }
 
 void ds_task_end(unsigned id)
 {
   ds_current->tasks[id % TASKS].live = 0;
   ds_current->tasks[id % TASKS].waits = NULL;
+  ask_soon(ds_current);
+}
+
+uint32_t task_of(const ds_machine *m, const fiber *f)
+{
+  const uintptr_t sp = f == m->current ? (uintptr_t)__builtin_frame_address(0) : (uintptr_t)f->sp;
+  const uint32_t slot = slot_of(m, sp);
+
+  return slot != NOBODY ? m->slot_task[slot] : f->task;
 }
 
 uint32_t current_task(const ds_machine *m)
 {
-  const uint32_t slot = slot_of(m, (uintptr_t)__builtin_frame_address(0));
-  return slot != NOBODY ? m->slot_task[slot] : m->current->task;
+  return task_of(m, m->current);
 }
 
 const char *ds_task_name(const ds_machine *m, uint32_t id)
@@ -157,7 +181,26 @@ const char *ds_task_name(const ds_machine *m, uint32_t id)
   return id && id <= m->task_count ? m->tasks[id].name : "";
 }
 
+/* ------------------------------------------------------------------ what threads tell each other
+ */
+
+void ds_publish(unsigned channel)
+{
+  sync_release(ds_current, &ds_current->channels[channel % DS_CHANNELS]);
+}
+
+void ds_receive(unsigned channel)
+{
+  sync_acquire(ds_current, ds_current->channels[channel % DS_CHANNELS]);
+}
+
 /* ------------------------------------------------------------------ state and words */
+
+void ds_uninterrupted(bool on)
+{
+  ds_current->uninterrupted = on ? ds_current->current->id : NOBODY;
+  ask_soon(ds_current);
+}
 
 unsigned ds_thread_self(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Simulated pthreads: create, join, detach, self, yield, thread-specific data, errno. */
-#include "machine.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -37,12 +37,16 @@ int sim_thread_join(pthread_t thread, void **value)
   if (f == m->current || f->detached || f->joiner) {
     finish(m, DS_FAIL, DS_LOCK_MISUSE, CALLER, "join of a thread that cannot be joined");
   }
+  settle(m);
   f->joiner = (uint16_t)(m->current->id + 1);
   if (f->done) {
     point(m, DS_EV_JOIN, THREAD_OBJECT(f->id), CALLER);
   } else {
     make_blocked(m, m->current);
     block(m, DS_EV_JOIN, THREAD_OBJECT(f->id), CALLER);
+  }
+  if (m->model) {
+    m->model->join(m, m->current, f);
   }
   if (value) {
     *value = f->value;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What code compiled with -fsanitize=thread calls: one function per atomic operation and per plain
- * access. Under the memory model `sc` an atomic is carried out as it stands, after its scheduling
- * point; plain accesses are seen but not yet judged.
+ * access. With a memory model (memory.h) the model carries out the atomics and judges the plain
+ * accesses; without one an atomic is carried out as it stands, after its scheduling point.
  */
-#include "machine.h"
+#include "memory.h"
 
 #include <string.h>
 
@@ -14,35 +14,59 @@ typedef unsigned __int128 u128;
 
 /* ------------------------------------------------------------------ plain accesses */
 
-#define PLAIN(name)                                                                                \
+static inline void plain(void *address, size_t bytes, uint32_t write, uintptr_t pc)
+{
+  ds_machine *m = ds_current;
+
+  if (m && m->model) {
+    access_plain(m, (uintptr_t)address, bytes, write, pc);
+  }
+}
+
+static inline void plain_small(void *address, uint32_t bytes, uint32_t write, uintptr_t pc)
+{
+  ds_machine *m = ds_current;
+
+  if (LIKELY(m && m->model)) {
+    access_small(m, (uintptr_t)address, bytes, write, pc);
+  }
+}
+
+#define PLAIN(name, bytes, write)                                                                  \
   HIDDEN void __tsan_##name(void *address);                                                        \
   HIDDEN void __tsan_##name(void *address)                                                         \
   {                                                                                                \
-    (void)address;                                                                                 \
+    (bytes) <= 8 ? plain_small(address, bytes, write, CALLER)                                      \
+                 : plain(address, bytes, write, CALLER);                                           \
   }
-#define PLAIN_SIZES(name)                                                                          \
-  PLAIN(name##1) PLAIN(name##2) PLAIN(name##4) PLAIN(name##8) PLAIN(name##16)
-#define PLAIN_WIDE(name) PLAIN(name##2) PLAIN(name##4) PLAIN(name##8) PLAIN(name##16)
+#define PLAIN_BOTH(prefix, bytes)                                                                  \
+  PLAIN(prefix##read##bytes, bytes, 0)                                                             \
+  PLAIN(prefix##write##bytes, bytes, STAMP_WRITE)
+#define PLAIN_WIDE(prefix)                                                                         \
+  PLAIN_BOTH(prefix, 2) PLAIN_BOTH(prefix, 4) PLAIN_BOTH(prefix, 8) PLAIN_BOTH(prefix, 16)
 
-PLAIN_SIZES(read)
-PLAIN_SIZES(write)
-PLAIN_SIZES(volatile_read)
-PLAIN_SIZES(volatile_write)
-PLAIN_WIDE(unaligned_read)
-PLAIN_WIDE(unaligned_write)
-PLAIN_WIDE(unaligned_volatile_read)
-PLAIN_WIDE(unaligned_volatile_write)
-PLAIN(func_entry)
-PLAIN(vptr_read)
+PLAIN_BOTH(, 1)
+PLAIN_WIDE()
+PLAIN_BOTH(volatile_, 1)
+PLAIN_WIDE(volatile_)
+PLAIN_WIDE(unaligned_)
+PLAIN_WIDE(unaligned_volatile_)
+PLAIN(vptr_read, 8, 0)
 
-#define RANGE(name)                                                                                \
+HIDDEN void __tsan_func_entry(void *caller);
+HIDDEN void __tsan_func_entry(void *caller)
+{
+  (void)caller;
+}
+
+#define RANGE(name, write)                                                                         \
   HIDDEN void __tsan_##name(void *address, size_t bytes);                                          \
   HIDDEN void __tsan_##name(void *address, size_t bytes)                                           \
   {                                                                                                \
-    (void)address, (void)bytes;                                                                    \
+    plain(address, bytes, write, CALLER);                                                          \
   }
-RANGE(read_range)
-RANGE(write_range)
+RANGE(read_range, 0)
+RANGE(write_range, STAMP_WRITE)
 
 HIDDEN void __tsan_func_exit(void);
 HIDDEN void __tsan_func_exit(void) {}
@@ -50,24 +74,30 @@ HIDDEN void __tsan_func_exit(void) {}
 HIDDEN void __tsan_vptr_update(void **pointer, void *value);
 HIDDEN void __tsan_vptr_update(void **pointer, void *value)
 {
-  (void)pointer, (void)value;
+  (void)value;
+  plain(pointer, sizeof *pointer, STAMP_WRITE, CALLER);
 }
 
 HIDDEN void *__tsan_memcpy(void *to, const void *from, size_t bytes);
 HIDDEN void *__tsan_memcpy(void *to, const void *from, size_t bytes)
 {
+  plain((void *)(uintptr_t)from, bytes, 0, CALLER);
+  plain(to, bytes, STAMP_WRITE, CALLER);
   return memcpy(to, from, bytes);
 }
 
 HIDDEN void *__tsan_memmove(void *to, const void *from, size_t bytes);
 HIDDEN void *__tsan_memmove(void *to, const void *from, size_t bytes)
 {
+  plain((void *)(uintptr_t)from, bytes, 0, CALLER);
+  plain(to, bytes, STAMP_WRITE, CALLER);
   return memmove(to, from, bytes);
 }
 
 HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes);
 HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
 {
+  plain(to, bytes, STAMP_WRITE, CALLER);
   return memset(to, byte, bytes);
 }
 
@@ -75,88 +105,98 @@ HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
 
 /* For observe(): bytes accessed and memory order in one word. */
 #define HOW(T, order) ((uint32_t)sizeof(T) | (uint32_t)((order) & 7) << 8)
+#define ACCESS(T, a, order, pc)                                                                    \
+  ((atomic_access){(uintptr_t)(a), pc, (uint32_t)sizeof(T), (order) & 7})
+#define OBJECT(a) ((const void *)(uintptr_t)(a))
 
 #define ATOMIC_LOAD_STORE(B, T)                                                                    \
   HIDDEN T __tsan_atomic##B##_load(const volatile T *a, int order);                                \
   HIDDEN T __tsan_atomic##B##_load(const volatile T *a, int order)                                 \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_LOAD, (const void *)(uintptr_t)a, CALLER);                                      \
-    const T value = *a;                                                                            \
-    observe(m, DS_EV_LOAD, (const void *)(uintptr_t)a, HOW(T, order), (uint64_t)value,             \
-            (uint64_t)value);                                                                      \
+    point(m, DS_EV_LOAD, OBJECT(a), CALLER);                                                       \
+    const T value = m->model ? (T)m->model->load(m, ACCESS(T, a, order, CALLER)) : *a;             \
+    observe(m, DS_EV_LOAD, OBJECT(a), HOW(T, order), (uint64_t)*a, (uint64_t)value);               \
     return value;                                                                                  \
   }                                                                                                \
   HIDDEN void __tsan_atomic##B##_store(volatile T *a, T value, int order);                         \
   HIDDEN void __tsan_atomic##B##_store(volatile T *a, T value, int order)                          \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_STORE, (const void *)(uintptr_t)a, CALLER);                                     \
+    point(m, DS_EV_STORE, OBJECT(a), CALLER);                                                      \
     const T old = *a;                                                                              \
-    *a = value;                                                                                    \
-    observe(m, DS_EV_STORE, (const void *)(uintptr_t)a, HOW(T, order), (uint64_t)old,              \
-            (uint64_t)value);                                                                      \
+    if (m->model) {                                                                                \
+      m->model->store(m, ACCESS(T, a, order, CALLER), value);                                      \
+    } else {                                                                                       \
+      *a = value;                                                                                  \
+    }                                                                                              \
+    observe(m, DS_EV_STORE, OBJECT(a), HOW(T, order), (uint64_t)old, (uint64_t)value);             \
   }
 
-#define ATOMIC_RMW(B, T, name, expression)                                                         \
+#define ATOMIC_RMW(B, T, name, operation, expression)                                              \
   HIDDEN T __tsan_atomic##B##_##name(volatile T *a, T v, int order);                               \
   HIDDEN T __tsan_atomic##B##_##name(volatile T *a, T v, int order)                                \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_RMW, (const void *)(uintptr_t)a, CALLER);                                       \
+    point(m, DS_EV_RMW, OBJECT(a), CALLER);                                                        \
     const T old = *a;                                                                              \
-    const T new = (T)(expression);                                                                 \
-    *a = new;                                                                                      \
-    observe(m, DS_EV_RMW, (const void *)(uintptr_t)a, HOW(T, order), (uint64_t)old,                \
-            (uint64_t)new);                                                                        \
+    if (m->model) {                                                                                \
+      m->model->rmw(m, ACCESS(T, a, order, CALLER), operation, v);                                 \
+    } else {                                                                                       \
+      *a = (T)(expression);                                                                        \
+    }                                                                                              \
+    observe(m, DS_EV_RMW, OBJECT(a), HOW(T, order), (uint64_t)old, (uint64_t)*a);                  \
     return old;                                                                                    \
   }
 
 #define ATOMIC_CAS(B, T)                                                                           \
-  static inline int cas##B(volatile T *a, T *expected, T value, int order, uintptr_t pc)           \
+  static inline int cas##B(volatile T *a, T *expected, T value, int order, int failure, int weak,  \
+                           uintptr_t pc)                                                           \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_CAS, (const void *)(uintptr_t)a, pc);                                           \
-    const T old = *a;                                                                              \
-    const int done = old == *expected;                                                             \
-    if (done) {                                                                                    \
+    point(m, DS_EV_CAS, OBJECT(a), pc);                                                            \
+    T old = *a;                                                                                    \
+    int done = old == *expected;                                                                   \
+    if (m->model) {                                                                                \
+      wide_value seen = *expected;                                                                 \
+      done = m->model->cas(m, ACCESS(T, a, order, pc), failure & 7, weak, &seen, value);           \
+      old = (T)seen;                                                                               \
+    } else if (done) {                                                                             \
       *a = value;                                                                                  \
-    } else {                                                                                       \
+    }                                                                                              \
+    if (!done) {                                                                                   \
       *expected = old;                                                                             \
     }                                                                                              \
-    observe(m, done ? DS_EV_CAS : DS_EV_CAS_FAILED, (const void *)(uintptr_t)a, HOW(T, order),     \
-            (uint64_t)old, (uint64_t)(done ? value : old));                                        \
+    observe(m, done ? DS_EV_CAS : DS_EV_CAS_FAILED, OBJECT(a), HOW(T, order), (uint64_t)old,       \
+            (uint64_t)(done ? value : old));                                                       \
     return done;                                                                                   \
   }                                                                                                \
   HIDDEN int __tsan_atomic##B##_compare_exchange_strong(volatile T *a, T *e, T v, int o, int f);   \
   HIDDEN int __tsan_atomic##B##_compare_exchange_strong(volatile T *a, T *e, T v, int o, int f)    \
   {                                                                                                \
-    (void)f;                                                                                       \
-    return cas##B(a, e, v, o, CALLER);                                                             \
+    return cas##B(a, e, v, o, f, 0, CALLER);                                                       \
   }                                                                                                \
   HIDDEN int __tsan_atomic##B##_compare_exchange_weak(volatile T *a, T *e, T v, int o, int f);     \
   HIDDEN int __tsan_atomic##B##_compare_exchange_weak(volatile T *a, T *e, T v, int o, int f)      \
   {                                                                                                \
-    (void)f;                                                                                       \
-    return cas##B(a, e, v, o, CALLER);                                                             \
+    return cas##B(a, e, v, o, f, 1, CALLER);                                                       \
   }                                                                                                \
   HIDDEN T __tsan_atomic##B##_compare_exchange_val(volatile T *a, T e, T v, int o, int f);         \
   HIDDEN T __tsan_atomic##B##_compare_exchange_val(volatile T *a, T e, T v, int o, int f)          \
   {                                                                                                \
-    (void)f;                                                                                       \
-    cas##B(a, &e, v, o, CALLER);                                                                   \
+    cas##B(a, &e, v, o, f, 0, CALLER);                                                             \
     return e;                                                                                      \
   }
 
 #define ATOMIC(B, T)                                                                               \
   ATOMIC_LOAD_STORE(B, T)                                                                          \
-  ATOMIC_RMW(B, T, exchange, v)                                                                    \
-  ATOMIC_RMW(B, T, fetch_add, old + v)                                                             \
-  ATOMIC_RMW(B, T, fetch_sub, old - v)                                                             \
-  ATOMIC_RMW(B, T, fetch_and, old &v)                                                              \
-  ATOMIC_RMW(B, T, fetch_or, old | v)                                                              \
-  ATOMIC_RMW(B, T, fetch_xor, old ^ v)                                                             \
-  ATOMIC_RMW(B, T, fetch_nand, ~(old & v))                                                         \
+  ATOMIC_RMW(B, T, exchange, RMW_EXCHANGE, v)                                                      \
+  ATOMIC_RMW(B, T, fetch_add, RMW_ADD, old + v)                                                    \
+  ATOMIC_RMW(B, T, fetch_sub, RMW_SUB, old - v)                                                    \
+  ATOMIC_RMW(B, T, fetch_and, RMW_AND, old &v)                                                     \
+  ATOMIC_RMW(B, T, fetch_or, RMW_OR, old | v)                                                      \
+  ATOMIC_RMW(B, T, fetch_xor, RMW_XOR, old ^ v)                                                    \
+  ATOMIC_RMW(B, T, fetch_nand, RMW_NAND, ~(old & v))                                               \
   ATOMIC_CAS(B, T)
 
 ATOMIC(8, uint8_t)
@@ -165,14 +205,17 @@ ATOMIC(32, uint32_t)
 ATOMIC(64, uint64_t)
 ATOMIC(128, u128)
 
-/* Under `sc` a fence orders nothing more, but it is a point in every model: anchors of a case mean
- * the same moment whichever model it is run under. */
+/* Without a model a fence orders nothing more, but it is a point in every model: anchors of a case
+ * mean the same moment whichever model it is run under. */
 HIDDEN void __tsan_atomic_thread_fence(int order);
 HIDDEN void __tsan_atomic_thread_fence(int order)
 {
   ds_machine *m = ds_current;
 
   point(m, DS_EV_FENCE, NULL, CALLER);
+  if (m->model) {
+    m->model->fence(m, order & 7);
+  }
   observe(m, DS_EV_FENCE, NULL, (uint32_t)(order & 7) << 8, 0, 0);
 }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from drainstorm.case import Case, Deviation, unique_schedule
-from drainstorm.result import Run, Strategy, Totals
+from drainstorm.result import Race, Run, Strategy, Totals
 from drainstorm.verdict import Outcome, Signature, Verdict
 
 Judge = Callable[[Case], Signature | None]
@@ -87,6 +88,16 @@ class FakeRunner:
             if failed and stop:
                 break
         return totals
+
+    def races(self) -> tuple[Race, ...]:
+        return ()
+
+    def races_clear(self) -> None:
+        """There are none."""
+
+    def judging(self, counts: Callable[[Race], bool] | None) -> AbstractContextManager[None]:
+        del counts
+        return nullcontext()
 
     def interrupt(self) -> None:
         """Batches here are short."""

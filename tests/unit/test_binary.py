@@ -10,7 +10,9 @@ import pytest
 
 from drainstorm import binary
 from drainstorm.case import (
+    CHECKS,
     DEVIATIONS_MAX,
+    MODELS,
     OPERATIONS_MAX,
     STEPS_MAX,
     Case,
@@ -53,8 +55,9 @@ def test_the_last_answer_at_an_anchor_counts(blocklayer: TargetSpec) -> None:
 
 
 def test_limits_are_clipped(blocklayer: TargetSpec) -> None:
-    data = b"\xfe" + struct.pack("<IHB", 2**32 - 1, 65535, 255)
-    assert binary.decode(data, blocklayer).limits == Limits(STEPS_MAX, 192, "sc")
+    data = b"\xfe" + struct.pack("<IHBB", 2**32 - 1, 65535, 255, 255)
+    model = MODELS[255 % len(MODELS)]
+    assert binary.decode(data, blocklayer).limits == Limits(STEPS_MAX, 192, model, CHECKS)
     assert binary.decode(b"\xfe", blocklayer).limits.steps == 1
 
 

@@ -85,6 +85,19 @@ def test_a_target_is_found_by_name_folder_and_file(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("[limits]", '[[suppress]]\nfunction = "f"\n[limits]', "required field `reason`"),
+        ("[limits]", '[[suppress]]\nfunction = "f"\nreason = " "\n[limits]', "reason is needed"),
+        ("[limits]", '[[suppress]]\nreason = "r"\n[limits]', "function or a file"),
+        (
+            "[limits]",
+            '[[suppress]]\nkind = "leak"\nfile = "f"\nreason = "r"\n[limits]',
+            "only 'race'",
+        ),
+        (
+            "[limits]",
+            '[[suppress]]\nfunction = "f"\nline = 3\nreason = "r"\n[limits]',
+            "needs its file",
+        ),
         ('summary = "a', 'sumary = "a', "unknown field `sumary`"),
         ('name = "tally"', "name = 7", "Expected `str`, got `int`"),
         ('name = "tally"', 'name = "../x"', "small letters"),

@@ -17,7 +17,7 @@ HEADER = (Path(__file__).parents[2] / "fuzz" / "engine" / "engine.h").read_text(
 
 def numbered(prefix: str) -> list[str]:
     """Names of an enum in engine.h in their order, without the prefix and the count."""
-    found = re.findall(rf"\b{prefix}([A-Z_]+)\b(?: = (\d+))?[,;}}]", HEADER)
+    found = re.findall(rf"\b{prefix}([A-Z0-9_]+)\b(?: = (\d+))?[,;}}]", HEADER)
     return [name.lower().replace("_", "-") for name, _ in dict.fromkeys(found)]
 
 
@@ -34,6 +34,8 @@ def test_the_words_are_those_of_the_engine() -> None:
     assert f"DS_ABI_VERSION = {native.ABI_VERSION} " in HEADER
     assert f"DS_MARKS = {native.MARKS} " in HEADER
     assert result.MARKS == native.MARKS
+    bounds = numbered("DS_BOUND_")[:-1]
+    assert len(bounds) == len(result.BOUNDS) == native.BOUNDS
     assert f"DS_THREAD_MAX = {case.THREADS_MAX} " in HEADER
 
 

@@ -499,10 +499,11 @@ void heap_exhausted(void)
 /* File-scope data, heap contents and descriptors are the same at the start of every run. */
 void state_is_fresh(void)
 {
-  const unsigned char *fresh = malloc(8);
+  unsigned char *fresh = malloc(8);
 
   assert(guarded == 0 && atomic_load(&shared) == 0 && mine == 3 && fresh[0] == 0xaa);
   assert(eventfd(0, 0) == 100);
+  free(fresh);
   guarded = 1;
   mine = 4;
   atomic_store(&shared, 1);
