@@ -47,9 +47,9 @@ bool op_post(unsigned actor, const ds_operation *op)
   bh->home = (uint8_t)where;
   ds_task_waits(bh->task, "aio_bh_schedule_oneshot: its context", 0, -1);
 
-  ghost.contexts[where].callers++;
+  context_enter(where);
   aio_bh_schedule_oneshot(ghost.contexts[where].ctx, script_run, bh);
-  ghost.contexts[where].callers--;
+  context_leave(where);
   return true;
 }
 

@@ -13,6 +13,8 @@
 
 #include <stdio.h>
 
+enum { LEFT_CHANNEL = CONTEXTS }; /* channels below: the contexts themselves (ds_publish) */
+
 static bool context_is_empty(unsigned index);
 static void context_destroy(unsigned index);
 static void context_name(unsigned index);
@@ -36,7 +38,24 @@ unsigned context_choose(unsigned operand, unsigned except)
   if (except < CONTEXTS) {
     usable &= ~(1u << except);
   }
-  return choose(operand, usable, NO_CONTEXT);
+  unsigned index = choose(operand, usable, NO_CONTEXT);
+  if (index != NO_CONTEXT) {
+    ds_receive(index);
+  }
+  return index;
+}
+
+/* Between enter and leave a thread is inside a call on the context, which therefore stays. That it
+ * has left is told to the main thread, as the caller of such an API must: see context_destroy(). */
+void context_enter(unsigned index)
+{
+  ghost.contexts[index].callers++;
+}
+
+void context_leave(unsigned index)
+{
+  ghost.contexts[index].callers--;
+  ds_publish(LEFT_CHANNEL + index);
 }
 
 static uint32_t live_contexts(void)
@@ -62,6 +81,7 @@ bool op_create_context(unsigned actor, const ds_operation *op)
   context->ctx = iothread_get_aio_context(context->iothread);
   context->state = CONTEXT_LIVE;
   context_name(index);
+  ds_publish(index);
   return true;
 }
 
@@ -118,6 +138,7 @@ static void context_destroy(unsigned index)
       atomic_load_explicit(&context->ctx->bdrv_graph->reader_count, memory_order_relaxed);
 
   ds_note("ctx%u goes with %d readers on its counter", index, (int)counter);
+  ds_receive(LEFT_CHANNEL + index);
   ghost.lock.unregistering = true;
   iothread_destroy(context->iothread);
   ghost.lock.unregistering = false;

@@ -65,9 +65,9 @@ bool op_start(unsigned actor, const ds_operation *op)
   co->arrives = (uint8_t)where;
   ds_name(&co->co->scheduled, sizeof(void *), "%s.scheduled", name);
 
-  ghost.contexts[where].callers++;
+  context_enter(where);
   aio_co_schedule(ghost.contexts[where].ctx, co->co);
-  ghost.contexts[where].callers--;
+  context_leave(where);
   return true;
 }
 

@@ -90,6 +90,8 @@ typedef bool GhostOperation(unsigned actor, const ds_operation *op);
 /* contexts.c */
 void contexts_init(void); /* make the main context; the caller becomes the main thread */
 unsigned context_choose(unsigned operand, unsigned except); /* live, not `except`; NO_CONTEXT */
+void context_enter(unsigned index); /* the calling thread goes into a call on this context */
+void context_leave(unsigned index); /* and has come back */
 GhostOperation op_create_context, op_delete_context;
 void contexts_reap(void);  /* delete what is closing and empty; main thread only */
 void contexts_close(void); /* delete all; nothing lives in any */

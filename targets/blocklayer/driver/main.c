@@ -52,6 +52,7 @@ static bool all_ended(void)
 int ds_driver_idle(void)
 {
   rule_conservation();
+  rule_notification();
   rule_wakeup();
   bool quiet = ghost.closing && ghost.lock.wrlock_depth == 0 && ds_thread_in_poll(MAIN_THREAD);
   return quiet && all_ended() ? MAIN_THREAD : DS_IDLE_STUCK;

@@ -7,6 +7,7 @@
  */
 #include "rules.h"
 
+#include "aio_int.h"
 #include "coroutine_int.h"
 #include "graph_lock_int.h"
 
@@ -75,7 +76,7 @@ static bool lock_function_is_running(void)
 
 static bool sleeps_in_rdlock(const GhostCoroutine *co)
 {
-  return co->in_lock && !qemu_coroutine_entered(co->co);
+  return co->in_lock && co->co->caller == NULL; /* read here: ghost, no access of the target */
 }
 
 /* ------------------------------------------------------------------ R3 orphans */
@@ -149,4 +150,20 @@ uint32_t waiting_readers(void)
     }
   }
   return mask;
+}
+
+/* ------------------------------------------------------------------ R6 notification */
+
+/* Its thread is blocked like all others, so it is not about to look. */
+void rule_notification(void)
+{
+  for (unsigned i = 0; i < ghost.created; i++) {
+    const GhostContext *context = &ghost.contexts[i];
+    if (context->state == CONTEXT_NONE) {
+      continue;
+    }
+    DS_CHECK(!atomic_load_explicit(&context->ctx->bh_list, memory_order_relaxed), "R6",
+             "loop-asleep", "the event loop of ctx%u sleeps on a bottom half that was scheduled",
+             i);
+  }
 }

@@ -23,6 +23,9 @@ void rule_wakeup(void);
 /* R5: right after bdrv_graph_wrunlock() returned; `waited` was waiting_readers() before it. */
 void rule_release(uint32_t waited);
 
+/* R6: nothing can run. */
+void rule_notification(void);
+
 /* The coroutines in the lock's queue; bit 0 is co1. */
 uint32_t waiting_readers(void);
 
