@@ -87,5 +87,29 @@ def hostile(target: str, inputs: int, seed: int, workers: int) -> None:
     raise SystemExit(measure(target, inputs, seed=seed, workers=workers))
 
 
+@main.command()
+@click.option("--program", "programs", multiple=True, help="Only this one; repeatable.")
+@click.option("--strategy", "strategies", multiple=True, help="Only this one; repeatable.")
+@click.option("--seeds", default=20, show_default=True, help="Searches per program and strategy.")
+@click.option("--cap", default=10_000, show_default=True, help="Schedules of one search.")
+@click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option("--write", is_flag=True, help="Store the table beside the programs.")
+def classics(
+    *,
+    programs: tuple[str, ...],
+    strategies: tuple[str, ...],
+    seeds: int,
+    cap: int,
+    workers: int,
+    write: bool,
+) -> None:
+    """Schedules to the first finding in the programs of the literature, by strategy."""
+    from drainstorm.bench.classics import measure
+
+    raise SystemExit(
+        measure(programs, strategies, seeds=seeds, cap=cap, workers=workers, write=write)
+    )
+
+
 if __name__ == "__main__":
     main(prog_name="scripts/bench")

@@ -86,7 +86,7 @@ def _from_nothing(machine: Machine, spec: TargetSpec, bug: Bug, seed: int, cap: 
     while time.thread_time() - start < cap:
         done = worker.slice(lambda: False)
         runs += done.totals.runs
-        if done.failure is not None:
+        if done.failures:
             return _Found(True, runs, time.thread_time() - start)
     return _Found(False, runs, time.thread_time() - start)
 

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module measures how soon each strategy finds the bugs of `targets/classics`.
+
+One row a program, one column a strategy, beside them the best mean that others have published. The
+last column of ours is the portfolio of a hunt: its strategies by its bandit, in turns that grow.
+Under `sc`, as in the literature; seeds are campaign seeds, so a table can be made again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from drainstorm.bandit import Bandit
+from drainstorm.bench.classics_data import Published, load_expected, load_published
+from drainstorm.bench.classics_table import picture, table
+from drainstorm.build import build
+from drainstorm.case import Case, Expect, Limits, Operation
+from drainstorm.errors import TargetError, UsageError
+from drainstorm.files import atomic_write
+from drainstorm.machine import Machine
+from drainstorm.result import Strategy
+from drainstorm.spec import did_you_mean, find_target
+from drainstorm.strategies import PORTFOLIO, derive_seed
+
+if TYPE_CHECKING:
+    from drainstorm.result import Totals
+    from drainstorm.spec import TargetSpec
+
+TARGET: Final = "classics"
+PORTFOLIO_NAME: Final = "portfolio"
+STRATEGIES: Final[dict[str, Strategy]] = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy.random(0),
+        Strategy.sticky_random(0, sticky=8),
+        Strategy.sticky_random(0, sticky=32),
+        Strategy.sticky_random(0, sticky=128),
+        Strategy.pct(0, depth=2),
+        Strategy.pct(0, depth=3),
+        Strategy.pct(0, depth=5),
+        Strategy.pos(0),
+        Strategy.urw(0),
+        Strategy.surw(0),
+    )
+}
+"""Columns by name, in their order; the portfolio comes after them."""
+
+_TURN_MOST: Final = 64
+"""Longest turn of a strategy in the portfolio, in schedules; the first turns are 1 long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one strategy did on one program, over all seeds.
+
+    Args:
+        seeds: Searches that were made.
+        found: Searches that ended with the expected finding; the others reached the cap.
+        schedules: Schedules of all searches.
+    """
+
+    seeds: int
+    found: int
+    schedules: int
+
+    @property
+    def mean(self) -> float | None:
+        """Schedules per finding, with what the vain searches cost; None when nothing was found."""
+        return self.schedules / self.found if self.found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A program with the scores of all columns."""
+
+    program: str
+    scores: dict[str, Score]
+    published: Published | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One row to be measured; `cap` schedules for a search at most."""
+
+    program: str
+    strategies: tuple[str, ...]
+    seeds: int
+    cap: int
+    expect: Expect
+    published: Published | None
+
+
+def case_of(spec: TargetSpec, program: str, model: str) -> Case:
+    """The case that runs one program under a memory model, with the default checks."""
+    operation = Operation(0, spec.operation_code(program))
+    return Case(spec.name, (operation,), limits=Limits(spec.limits.steps, model=model))
+
+
+def measure(
+    programs: tuple[str, ...],
+    strategies: tuple[str, ...],
+    *,
+    seeds: int,
+    cap: int,
+    workers: int,
+    write: bool,
+) -> int:
+    """Print the table; 0 when the portfolio found every bug from every seed.
+
+    Args:
+        programs: Names; none: all that have a bug under sc.
+        strategies: Columns by name; none: all of them.
+        seeds: Searches for each program and strategy.
+        cap: Schedules of one search, unless published.toml says another for the program.
+        workers: Processes.
+        write: Store results.txt and results.svg beside the programs.
+
+    Raises:
+        UsageError: An unknown program or strategy, or `write` for a part of the table.
+        TargetError: A program failed in another way than expected.
+    """
+    spec = find_target(TARGET)
+    if write and (programs or strategies):
+        raise UsageError("--write stores the whole table: leave out --program and --strategy")
+    work = _plan(spec, programs, strategies, seeds=seeds, cap=cap)
+    build(spec)  # before the processes start: all use the same file
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        rows = []
+        for row in pool.imap(_measure_row, work):
+            rows.append(row)
+            print(f"measured {len(rows)} of {len(work)}: {row.program}", flush=True)
+    columns = work[0].strategies
+    text = table(rows, columns, seeds=seeds, cap=cap)
+    print("\n" + text, end="")
+    if write:
+        atomic_write(spec.folder / "results.txt", text.encode())
+        drawn = picture(rows, columns, seeds=seeds, cap=cap)
+        atomic_write(spec.folder / "results.svg", drawn.encode())
+    missed = [row.program for row in rows if not _all_found(row)]
+    print(f"MISSED: {', '.join(missed)}" if missed else f"holds: each bug in {seeds} of {seeds}")
+    return 1 if missed else 0
+
+
+def _plan(
+    spec: TargetSpec,
+    programs: tuple[str, ...],
+    strategies: tuple[str, ...],
+    *,
+    seeds: int,
+    cap: int,
+) -> list[Work]:
+    expected, published = load_expected(spec), load_published(spec)
+    buggy = [name for name, program in expected.items() if program.under("sc").verdict == "FAIL"]
+    known = (*STRATEGIES, PORTFOLIO_NAME)
+    for name in programs:
+        if name not in buggy:
+            raise UsageError(f"no bug under sc in program '{name}'{did_you_mean(name, buggy)}")
+    for name in strategies:
+        if name not in known:
+            raise UsageError(f"unknown strategy '{name}'; known: {', '.join(known)}")
+    work = []
+    for name in programs or buggy:
+        best = published.get(name)
+        most = best.cap if best is not None and best.cap else cap
+        expect = expected[name].under("sc")
+        work.append(Work(name, strategies or known, seeds, most, expect, best))
+    return work
+
+
+def _all_found(row: Row) -> bool:
+    """By the portfolio; without that column by each strategy of the table."""
+    judged = [row.scores[PORTFOLIO_NAME]] if PORTFOLIO_NAME in row.scores else row.scores.values()
+    return all(score.found == score.seeds for score in judged)
+
+
+def _measure_row(work: Work) -> Row:
+    spec = find_target(TARGET)
+    case = case_of(spec, work.program, "sc")
+    scores = {}
+    with Machine(build(spec)) as machine:
+        for name in work.strategies:
+            searches = [_search(machine, case, work, name, seed) for seed in range(work.seeds)]
+            found = sum(found for found, _ in searches)
+            scores[name] = Score(work.seeds, found, sum(schedules for _, schedules in searches))
+    return Row(work.program, scores, work.published)
+
+
+def _search(machine: Machine, case: Case, work: Work, name: str, seed: int) -> tuple[bool, int]:
+    """Whether the bug was found, and after how many schedules."""
+    if name == PORTFOLIO_NAME:
+        return _search_by_all(machine, case, work, seed)
+    strategy = STRATEGIES[name].with_seed(derive_seed(seed, 0, 0))
+    totals = machine.batch(case, strategy, work.cap)
+    return _is_found(totals, work), totals.runs
+
+
+def _search_by_all(machine: Machine, case: Case, work: Work, seed: int) -> tuple[bool, int]:
+    bandit, runs, turn = Bandit(len(PORTFOLIO)), 0, 0
+    while runs < work.cap:
+        arm = bandit.next_arm()
+        strategy = PORTFOLIO[arm].with_seed(derive_seed(seed, 0, turn))
+        length = min(1 + turn // len(PORTFOLIO), _TURN_MOST, work.cap - runs)
+        totals = machine.batch(case, strategy, length, hashes=True)
+        runs, turn = runs + totals.runs, turn + 1
+        if _is_found(totals, work):
+            return True, runs
+        bandit.learn(arm, totals.new_classes / totals.runs)
+    return False, runs
+
+
+def _is_found(totals: Totals, work: Work) -> bool:
+    if totals.first_fail is None:
+        return False
+    if not totals.first_fail.matches(replace(work.expect, site="")):
+        raise TargetError(
+            f"{work.program} gave '{totals.first_fail}', expected.toml says '{work.expect}'"
+        )
+    return True
