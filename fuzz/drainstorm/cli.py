@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from drainstorm.errors import DrainstormError
+from drainstorm.case import MODELS
+from drainstorm.errors import DrainstormError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from drainstorm.case import Case
-    from drainstorm.hunt import HuntConfig, Summary
+    from drainstorm.hunt import Control, HuntConfig, Summary
+    from drainstorm.machine import Machine
     from drainstorm.spec import TargetSpec
+    from drainstorm.verify import Verified
     from drainstorm.view import View
 
 _F = TypeVar("_F", bound="Callable[..., object]")
@@ -144,6 +147,11 @@ async def _hunt_plain(config: HuntConfig, view: View, control: object) -> int:
     summary = await run_hunt(config, view, control)
     view.close()
     view.result(*_summary_lines(summary, interrupted=bool(control.signal)))
+    if summary.totals.runs and not summary.totals.choices:
+        raise UsageError(
+            f"not one of {summary.totals.runs:,} schedules had a choice: no two threads of "
+            f"'{config.spec.name}' can run at the same time, so this proves nothing"
+        )
     return 1 if summary.findings else 0
 
 
@@ -159,6 +167,16 @@ def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
         f"something (a mark of the driver), {totals.unknown:,} UNKNOWN, "
         f"{100 * totals.skipped_share:.1f} % of the operations skipped",
     ]
+    lines.append(
+        f"  chance that the next schedule shows a new trace: {100 * totals.unseen_share:.2g} % "
+        "(Good-Turing)"
+    )
+    for name, count in summary.suppressed.items():
+        lines.append(f"  suppressed: {name}, in {count:,} schedules")
+    if totals.suppressed:
+        lines.append(
+            f"  {totals.suppressed:,} schedules showed only data races that are known or suppressed"
+        )
     if summary.blocks:
         lines.append(f"  {summary.blocks_seen} of {summary.blocks} basic blocks reached")
     if summary.known_failures:
@@ -230,6 +248,111 @@ def convert(source: Path, destination: Path, target: str) -> None:
         text.save(destination, case, spec)
     else:
         atomic_write(destination, binary.encode(case, spec))
+
+
+@main.command()
+@click.argument("file", type=_CASE_FILE, required=False)
+@click.option(
+    "--program",
+    default="",
+    metavar="TEXT",
+    help="Instead of FILE, lines separated by ';': \"main start co1; co1 rdlock\".",
+)
+@click.option(
+    "--target",
+    default="",
+    metavar="NAME|PATH",
+    help="Default: the file's target line; with --program: blocklayer.",
+)
+@click.option("--bug", default=None, metavar="NAME", help="Build this planted bug instead.")
+@click.option(
+    "--preemptions",
+    type=click.IntRange(-1, 1000),
+    default=2,
+    show_default=True,
+    help="Most switches away from a thread that can run; -1: any number.",
+)
+@click.option(
+    "--model", type=click.Choice(MODELS), default=None, help="Memory model. Default: the case's."
+)
+@click.option(
+    "--max-executions",
+    type=click.IntRange(1, 10**12),
+    default=10_000_000,
+    show_default=True,
+    help="Of one preemption bound.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The certificate as JSON.")
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".drainstorm"),
+    show_default=True,
+    help="Where a finding goes.",
+)
+def verify(
+    *,
+    file: Path | None,
+    program: str,
+    target: str,
+    bug: str | None,
+    preemptions: int,
+    model: str | None,
+    max_executions: int,
+    as_json: bool,
+    state_dir: Path,
+) -> None:
+    """Run a program under every schedule within a bound, and certify that nothing failed.
+
+    Exit code: 0 closed (a certificate), 1 a finding, 2 usage (also: nothing to interleave),
+    3 infrastructure, 4 not closed (a bound was hit, it is named), 130 and 143 signals.
+    """
+    from drainstorm.hunt import run_supervised
+    from drainstorm.spec import find_target
+    from drainstorm.store import Store
+    from drainstorm.verify import from_program
+    from drainstorm.verify import verify as run_verify
+    from drainstorm.view import PlainView
+
+    if (file is None) == (not program):
+        raise UsageError("say what to verify: either FILE or --program TEXT")
+    if file is not None:
+        case, spec = _load(file, target)
+    else:
+        spec = find_target(target or "blocklayer")
+        case = from_program(program, spec)
+    if model is not None:
+        case = dataclasses.replace(case, limits=dataclasses.replace(case.limits, model=model))
+    chosen = case.bug if bug is None else spec.bug(bug).name if bug else ""
+    search = functools.partial(
+        run_verify, case, spec, bug=chosen, preemptions=preemptions,
+        executions_max=max_executions, store=Store(state_dir),
+    )  # fmt: skip
+    work = _verify(lambda hold: search(hold=hold), as_json=as_json)
+    sys.exit(run_supervised(PlainView(), work))
+
+
+def _verify(
+    work: Callable[[Callable[[Machine], None]], Verified], *, as_json: bool
+) -> Callable[[Control], Coroutine[object, object, int]]:
+    """What run_supervised() runs: the search in a thread, which a signal interrupts."""
+    import msgspec
+    import trio
+
+    from drainstorm.verify import Certificate, Refusal
+
+    async def supervised(control: Control) -> int:
+        def hold(machine: Machine) -> None:
+            control.begin(trio.CancelScope(), [machine])
+
+        found = await trio.to_thread.run_sync(work, hold)
+        if as_json and isinstance(found, Certificate):
+            click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        else:
+            click.echo("\n".join(found.lines()))
+        return 0 if isinstance(found, Certificate) else 4 if isinstance(found, Refusal) else 1
+
+    return supervised
 
 
 @main.command()

@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from drainstorm.bandit import Bandit
 from drainstorm.generate import ProgramGenerator
 from drainstorm.strategies import derive_seed
 
@@ -42,6 +43,7 @@ class Job:
         count: Schedules, at least 1.
         parent: Corpus entry that the program comes from, -1: none.
         fresh: Whether this program has never been run before.
+        arm: Number of the strategy in the explorer's rotation.
     """
 
     case: Case
@@ -49,6 +51,7 @@ class Job:
     count: int
     parent: int
     fresh: bool
+    arm: int = 0
 
 
 @dataclass(slots=True)
@@ -67,7 +70,7 @@ class Explorer:
         spec: The target.
         seed: The campaign's seed.
         shard: This worker's number, from 0.
-        strategies: Rotation, at least one.
+        strategies: Rotation, at least one; see bandit.Bandit for how often each has its turn.
         seeds: Programs to begin with; their schedules are dropped.
     """
 
@@ -89,16 +92,16 @@ class Explorer:
             (at, turn) for turn in range(min(3, len(strategies))) for at in range(len(seeds))
         ]
         self._counter = 0
+        self._bandit = Bandit(len(self._strategies))
         self._average_steps = _AVERAGE_STEPS_AT_START
 
     def next_job(self) -> Job:
         """What to run next; every call is another job."""
         counter, self._counter = self._counter, self._counter + 1
-        turn = counter
         if self._seed_jobs:
-            parent, turn = self._seed_jobs.pop(0)
-            case, fresh = self._corpus[parent].case, False
-        elif not self._corpus or self._rng.random() < _NEW_PROGRAM_CHANCE:
+            parent, arm = self._seed_jobs.pop(0)
+            return self._job(counter, arm, self._corpus[parent].case, parent, fresh=False)
+        if not self._corpus or self._rng.random() < _NEW_PROGRAM_CHANCE:
             parent, case, fresh = -1, self._generator.generate(), True
         else:
             parent = self._pick()
@@ -107,10 +110,12 @@ class Explorer:
             if self._rng.random() < 0.8:
                 other = self._corpus[self._rng.randrange(len(self._corpus))].case
                 case, fresh = self._generator.mutate(case, other), True
-        strategy = self._strategies[turn % len(self._strategies)]
-        strategy = strategy.with_seed(derive_seed(self._seed, self._shard, counter))
+        return self._job(counter, self._bandit.next_arm(), case, parent, fresh=fresh)
+
+    def _job(self, counter: int, arm: int, case: Case, parent: int, *, fresh: bool) -> Job:
+        strategy = self._strategies[arm].with_seed(derive_seed(self._seed, self._shard, counter))
         count = int(JOB_STEPS / max(1.0, self._average_steps))
-        return Job(case, strategy, min(max(count, JOB_RUNS_MIN), JOB_RUNS_MAX), parent, fresh)
+        return Job(case, strategy, min(max(count, JOB_RUNS_MIN), JOB_RUNS_MAX), parent, fresh, arm)
 
     def is_worth_a_look(self, job: Job, totals: Totals) -> bool:
         """Whether the program did enough for its code coverage to be measured."""
@@ -128,6 +133,8 @@ class Explorer:
         steps = totals.steps / totals.runs
         self._average_steps += 0.05 * (steps - self._average_steps)
         novelty = totals.new_classes / totals.runs
+        # By points, the machine's own measure of time: runs of some strategies are longer.
+        self._bandit.learn(job.arm, novelty * self._average_steps / max(1.0, steps))
         score = novelty * (0.1 + totals.marked_any / totals.runs)
         if job.parent >= 0 and job.parent < len(self._corpus):
             entry = self._corpus[job.parent]

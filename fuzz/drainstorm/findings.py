@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from drainstorm.case import unique_schedule
 from drainstorm.errors import UsageError
-from drainstorm.result import Strategy
+from drainstorm.result import Strategy, races_meant_by
 from drainstorm.shrink import Shrunk, Size, never, shrink
 from drainstorm.spec import find_target
 from drainstorm.store import Record
@@ -111,7 +111,8 @@ def secure(
         StoreError: the disk said no.
     """
     signature = failure.verdict.signature
-    found, reproduced = record_schedule(runner, failure)
+    with runner.judging(races_meant_by(signature)):
+        found, reproduced = record_schedule(runner, failure)
     found = dataclasses.replace(found, expect=signature.expect(), bug=bug, story=())
 
     def save(minimal: Case) -> Path:

@@ -119,7 +119,8 @@ class FuzzSession:
         return dataclasses.replace(case, limits=Limits(steps=steps))
 
     def _batch(self, case: Case, strategy: Strategy, count: int) -> None:
-        totals = self._machine.batch(case, strategy, count, feedback=True)
+        with self._machine.judging(lambda race: race.signature not in self._known):
+            totals = self._machine.batch(case, strategy, count, feedback=True)
         self._schedules += totals.runs
         verdict, failing = totals.first_fail, totals.first_fail_strategy
         if verdict is None or failing is None or verdict.signature in self._known:

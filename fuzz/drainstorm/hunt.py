@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from drainstorm.build import build
 from drainstorm.case import Case
 from drainstorm.errors import DrainstormError
 from drainstorm.explore import Explorer
-from drainstorm.findings import Finding, secure
+from drainstorm.findings import Failure, Finding, secure
 from drainstorm.machine import Machine
 from drainstorm.result import Totals
 from drainstorm.store import Store
@@ -83,7 +84,8 @@ class Summary:
         totals: Over all workers.
         blocks_seen, blocks: Basic blocks reached and instrumented, 0: not measured.
         findings: One per signature, in the order in which they were found.
-        known_failures: Failing runs beyond the first of each signature.
+        known_failures: Failing runs beyond the first of each signature; known races not counted.
+        suppressed: Runs that showed a suppressed race, by suppression.
     """
 
     label: str = ""
@@ -94,6 +96,7 @@ class Summary:
     blocks: int = 0
     findings: list[Finding] = field(default_factory=list)
     known_failures: int = 0
+    suppressed: Counter[str] = field(default_factory=Counter)
 
     def first_of(self, rule: str) -> Finding | None:
         """The first finding that breaks this rule."""
@@ -246,16 +249,18 @@ class _Hunt:
                 worker.slice, self._control.is_stopped, limiter=limiter
             )
             self._take_in(done)
-            if done.failure is not None and done.failure.verdict.signature not in self._known:
-                self._known.add(done.failure.verdict.signature)
-                with trio.CancelScope(shield=True):
-                    await self._secure(worker, done, limiter)
+            for failure in done.failures:
+                if failure.verdict.signature not in self._known:
+                    self._known.add(failure.verdict.signature)
+                    with trio.CancelScope(shield=True):
+                        await self._secure(worker, failure, limiter)
 
     def _take_in(self, done: Slice) -> None:
         summary = self._summary
         summary.totals += done.totals
         summary.programs += done.programs
         summary.known_failures += done.failures_known
+        summary.suppressed += done.suppressed
         self._blocks |= done.new_blocks
         summary.blocks_seen = len(self._blocks)
         totals = summary.totals
@@ -274,10 +279,11 @@ class _Hunt:
             )
         )
 
-    async def _secure(self, worker: Worker, done: Slice, limiter: trio.CapacityLimiter) -> None:
+    async def _secure(
+        self, worker: Worker, failure: Failure, limiter: trio.CapacityLimiter
+    ) -> None:
         """Record, shrink and store a failure, then announce it."""
-        assert done.failure is not None
-        failure = dataclasses.replace(done.failure, schedules=self._summary.totals.runs)
+        failure = dataclasses.replace(failure, schedules=self._summary.totals.runs)
         seconds = time.monotonic() - self.started
         until = time.monotonic() + self._config.shrink_seconds
 
@@ -327,7 +333,12 @@ def _workers(
         explorer = Explorer(
             config.spec, seed=config.seed, shard=shard, strategies=config.strategies, seeds=seeds
         )
-        workers.append(Worker(machine, explorer, probe=probe, is_known=state.is_known))
+        workers.append(
+            Worker(
+                machine, explorer, probe=probe, is_known=state.is_known,
+                suppress=config.spec.suppress,
+            )
+        )  # fmt: skip
     return workers
 
 

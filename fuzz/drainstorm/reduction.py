@@ -12,7 +12,7 @@ from drainstorm.build import build
 from drainstorm.errors import CaseError
 from drainstorm.findings import replay_command
 from drainstorm.machine import Machine
-from drainstorm.result import Strategy
+from drainstorm.result import Strategy, races_expected
 from drainstorm.shrink import shrink
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def shrink_file(case: Case, spec: TargetSpec, *, output: Path, seconds: float) -
     """
     until = time.monotonic() + seconds
     with Machine(build(spec, bug=case.bug or None)) as machine:
-        verdict = machine.run(case, Strategy.replay()).verdict
+        with machine.judging(races_expected(case.expect)):
+            verdict = machine.run(case, Strategy.replay()).verdict
         if verdict.kind != "FAIL":
             raise CaseError(
                 f"the case does not fail but gives {verdict}; "

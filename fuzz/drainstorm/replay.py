@@ -10,7 +10,7 @@ from drainstorm import story, timeline
 from drainstorm.build import build
 from drainstorm.case import Expect
 from drainstorm.machine import Machine
-from drainstorm.result import Strategy
+from drainstorm.result import Strategy, races_expected
 from drainstorm.shrink import Size
 from drainstorm.symbols import Symbols
 
@@ -96,14 +96,14 @@ def replay(case: Case, spec: TargetSpec, *, bug: str) -> Replay:
         TargetError: the target does not build or load.
     """
     built = build(spec, bug=bug or None)
-    with Machine(built) as machine:
+    with Machine(built) as machine, machine.judging(races_expected(case.expect)):
         run = machine.run(case, Strategy.replay(), trace=True)
     return Replay(case, built, run, case.expect or Expect("PASS"))
 
 
 def _places(built: Built, run: Run) -> dict[int, str]:
     """ "function:line" of every offset that the run mentions."""
-    offsets = {event.pc for event in run.events} | {run.verdict.pc}
+    offsets = {event.pc for event in run.events} | {run.verdict.pc, run.verdict.other_pc}
     offsets.update(pc for waiter in run.waiters for pc in waiter.stack)
     offsets.discard(0)
     found = Symbols(built.path).locate(sorted(offsets))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from drainstorm.case import KINDS, Deviation, unique_schedule
 from drainstorm.naming import named_operations
-from drainstorm.result import Strategy
+from drainstorm.result import Strategy, races_meant_by
 from drainstorm.strategies import splitmix64
 
 if TYPE_CHECKING:
@@ -130,18 +130,8 @@ def shrink(
     grouped = tuple(sorted(case.program, key=lambda op: op.actor))
     case = dataclasses.replace(case, program=grouped)
     work = _Shrinker(runner, case, signature, budget_runs, stop)
-    for _ in range(ROUNDS_MAX):
-        at_start = Size.of(work.best)
-        if spec is not None:
-            work.inline_actors(spec)
-        work.reduce_program()
-        if spec is not None:
-            work.renumber_actors(spec)
-        work.reduce_schedule()
-        if Size.of(work.best) >= at_start or work.is_over():
-            break
-    if spec is not None:
-        work.name_operands(spec)
+    with runner.judging(races_meant_by(signature)):
+        work.reduce(spec)
     best = dataclasses.replace(work.best, expect=signature.expect())
     return Shrunk(best, work.runs, before, Size.of(best))
 
@@ -168,6 +158,21 @@ class _Shrinker:
     def is_over(self) -> bool:
         """Whether the budget is used up or the caller wants to stop."""
         return self.runs >= self._budget or self._stop()
+
+    def reduce(self, spec: TargetSpec | None) -> None:
+        """All there is, until it gives nothing any more or the budget is used."""
+        for _ in range(ROUNDS_MAX):
+            at_start = Size.of(self.best)
+            if spec is not None:
+                self.inline_actors(spec)
+            self.reduce_program()
+            if spec is not None:
+                self.renumber_actors(spec)
+            self.reduce_schedule()
+            if Size.of(self.best) >= at_start or self.is_over():
+                break
+        if spec is not None:
+            self.name_operands(spec)
 
     # ---------------------------------------------------------------- operations
 

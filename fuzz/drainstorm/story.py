@@ -7,9 +7,18 @@ just before something; what others did to the same object until it went on is th
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.wording import event_words, operation_words, place_words
+from drainstorm.case import KINDS
+from drainstorm.verdict import Outcome
+from drainstorm.wording import (
+    event_words,
+    is_stale,
+    operation_words,
+    place_words,
+    value_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,10 +29,13 @@ if TYPE_CHECKING:
 
 OPERATIONS_SHOWN: Final = 6
 SWITCHES_SHOWN: Final = 6
+STALE_SHOWN: Final = 6
+RACES_SHOWN: Final = 6
 MEANWHILE_SHOWN: Final = 3
 FRAMES_SHOWN: Final = 5
 
 _SILENT: Final = frozenset(("operation", "skip", "note", "fail", "woken"))
+_WRITES: Final = frozenset(("store", "rmw", "cas"))
 _CHANGES: Final = frozenset(("store", "rmw", "cas", "lock", "unlock", "write", "signal"))
 
 
@@ -48,9 +60,12 @@ def thread_titles(run: Run, spec: TargetSpec) -> dict[int, str]:
 def tell(
     run: Run, schedule: Sequence[Deviation], *, spec: TargetSpec, places: Mapping[int, str]
 ) -> list[str]:
-    """Operations that were carried out, the decisive switches, and who waits for what."""
+    """Operations that were carried out, what decided, what was accessed, who waits for what."""
     lines = _operations(run.events, spec)
     lines += _switches(run.events, schedule, spec, places)
+    lines += _stale_reads(run.events, places)
+    lines += _other_decisions(schedule)
+    lines += _accesses(run, places)
     lines += waiter_lines(run.waiters, places)
     return lines
 
@@ -86,7 +101,8 @@ def _switches(
 ) -> list[str]:  # fmt: skip
     decisive = [d for d in schedule if d.kind == 0]
     if not decisive:
-        return ["Decisive switches: none, the undisturbed run fails"]
+        end = ", the undisturbed run fails" if not schedule else ""
+        return [f"Decisive switches: none{end}"]
     lines = [f"Decisive switches ({len(decisive)})"]
     for number, deviation in enumerate(decisive[:SWITCHES_SHOWN], 1):
         lines += _switch(number, deviation, events, spec, places)
@@ -141,6 +157,55 @@ def _meanwhile(events: Sequence[Event], held: Event) -> list[Event]:
     chosen = (same[-MEANWHILE_SHOWN:] + operations[-MEANWHILE_SHOWN:])[: MEANWHILE_SHOWN + 1]
     ids = {id(e) for e in chosen}
     return [e for e in events if id(e) in ids]
+
+
+def _stale_reads(events: Sequence[Event], places: Mapping[int, str]) -> list[str]:
+    """Loads that did not return what memory held, each with the store that it did not see."""
+    stale = [at for at, event in enumerate(events) if is_stale(event)]
+    if not stale:
+        return []
+    lines = [f"Reads of something else than memory held ({len(stale)})"]
+    for at in stale[:STALE_SHOWN]:
+        load = events[at]
+        missed = next(
+            (e for e in reversed(events[:at]) if e.object == load.object and e.kind in _WRITES
+             and e.value == load.old), None,
+        )  # fmt: skip
+        read, held = value_words(load.value, load.size), value_words(load.old, load.size)
+        place = place_words(load, places)
+        lines.append(
+            f"  T{load.thread} reads {load.object} = {read}"
+            + (f" at {place}" if place else "")
+            + f"; memory has {held}"
+            + (f", stored by T{missed.thread} at {place_words(missed, places)}" if missed else "")
+        )
+    if len(stale) > STALE_SHOWN:
+        lines.append(f"  .. and {len(stale) - STALE_SHOWN} more")
+    return lines
+
+
+def _other_decisions(schedule: Sequence[Deviation]) -> list[str]:
+    """Answers that are neither a switch nor a read: which waiter, spurious failures, buffers."""
+    counts = Counter(KINDS[d.kind] for d in schedule if KINDS[d.kind] not in ("run", "read"))
+    return [f"Other decisions: {', '.join(f'{n} {kind}' for kind, n in counts.items())}"] * bool(
+        counts
+    )
+
+
+def _accesses(run: Run, places: Mapping[int, str]) -> list[str]:
+    """Data races with both their sides, and where memory was freed that is used."""
+    lines = []
+    if run.races:
+        lines.append(f"Data races ({len(run.races)})")
+        for race in run.races[:RACES_SHOWN]:
+            lines.append(f"  {race}" + (" [not judged]" if race.is_suppressed else ""))
+        if len(run.races) > RACES_SHOWN:
+            lines.append(f"  .. and {len(run.races) - RACES_SHOWN} more")
+    verdict = run.verdict
+    if verdict.outcome is Outcome.USE_AFTER_FREE:
+        lines.append(f"Used by T{verdict.thread} at {places.get(verdict.pc, '?')}")
+        lines.append(f"  freed at {places.get(verdict.other_pc, '?')}")
+    return lines
 
 
 def waiter_lines(waiters: Sequence[Waiter], places: Mapping[int, str]) -> list[str]:

@@ -18,8 +18,12 @@ _MASK_64: Final = (1 << 64) - 1
 PORTFOLIO: Final[tuple[Strategy, ...]] = (
     Strategy(kind="sticky", sticky=32),
     Strategy(kind="pct", pct_depth=3),
+    Strategy(kind="surw"),
+    Strategy(kind="rff"),
     Strategy(kind="random"),
     Strategy(kind="pct", pct_depth=2),
+    Strategy(kind="urw"),
+    Strategy(kind="pos"),
     Strategy(kind="sticky", sticky=8),
     Strategy(kind="pct", pct_depth=5),
     Strategy(kind="sticky", sticky=4),

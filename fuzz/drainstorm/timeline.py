@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.wording import event_words, place_words
+from drainstorm.wording import event_words, is_stale, place_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +197,7 @@ def _shared_objects(events: Sequence[Event]) -> frozenset[str]:
 
 
 def _is_remarkable(event: Event, anchors: set[tuple[int, int]], shared: frozenset[str]) -> bool:
-    if event.kind in _REMARKABLE:
+    if event.kind in _REMARKABLE or is_stale(event):
         return True
     if _has_anchor(event) and (event.thread, event.position) in anchors:
         return True

@@ -65,11 +65,20 @@ def event_words(event: Event, spec: TargetSpec) -> str:
     if event.object:
         words += f" {event.object}"
     if event.kind == "load":
-        return f"{words} = {value_words(event.value, event.size)}"
+        held = f" (memory has {value_words(event.old, event.size)})" if is_stale(event) else ""
+        return f"{words} = {value_words(event.value, event.size)}{held}"
     if event.kind in ("store", "rmw", "cas"):
         old = value_words(event.old, event.size)
         return f"{words} {old} -> {value_words(event.value, event.size)}"
     return f"{words} {event.text}".rstrip()
+
+
+def is_stale(event: Event) -> bool:
+    """Whether a load returned something else than memory held.
+
+    Under `c11` an older store, under `tso` the thread's own store that is still in its buffer.
+    """
+    return event.kind == "load" and event.value != event.old
 
 
 def place_words(event: Event, places: Mapping[int, str]) -> str:

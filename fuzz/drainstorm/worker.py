@@ -7,19 +7,24 @@ the price of handing work to a thread disappears. The clock ends slices; it deci
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.findings import Failure
 from drainstorm.result import Strategy, Totals
+from drainstorm.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from drainstorm.explore import Explorer, Job
     from drainstorm.machine import Machine
+    from drainstorm.result import Race
     from drainstorm.runner import Runner
+    from drainstorm.spec import Suppression
     from drainstorm.verdict import Signature
 
 SLICE_SECONDS: Final = 0.03
@@ -34,15 +39,18 @@ class Slice:
     Args:
         programs: Programs that had not been run before.
         new_blocks: Basic blocks that this worker had not seen, as offsets in its `cov` build.
-        failure: A failing run whose signature was not known; it ends the slice.
+        failures: Failing runs whose signatures were not known: one run's, which ends the slice.
+            Several when it showed several data races.
         failures_known: Failing runs with a known signature.
+        suppressed: Runs that showed a race that the target suppresses, by suppression.
     """
 
     totals: Totals = field(default_factory=Totals)
     programs: int = 0
     new_blocks: frozenset[int] = frozenset()
-    failure: Failure | None = None
+    failures: tuple[Failure, ...] = ()
     failures_known: int = 0
+    suppressed: Counter[str] = field(default_factory=Counter)
 
 
 class Worker:
@@ -52,6 +60,7 @@ class Worker:
         runner: The machine; used by one OS thread at a time.
         probe: A machine with the `cov` build; None: no code coverage.
         is_known: Whether a signature has been found already; called from the worker's thread.
+        suppress: Races that are no findings.
     """
 
     def __init__(
@@ -61,29 +70,39 @@ class Worker:
         *,
         probe: Machine | None = None,
         is_known: Callable[[Signature], bool],
+        suppress: Sequence[Suppression] = (),
     ) -> None:
         self.runner = runner
         self._explorer = explorer
         self._probe = probe
         self._is_known = is_known
+        self._suppress = tuple(suppress)
         self._blocks: frozenset[int] = frozenset()
 
     def slice(self, stop: Callable[[], bool]) -> Slice:
         """Run jobs for SLICE_SECONDS, or until something new fails or `stop` says so."""
         done = Slice()
         deadline = time.monotonic() + SLICE_SECONDS
-        while done.failure is None and time.monotonic() < deadline and not stop():
-            self._job(self._explorer.next_job(), done, stop)
+        with self.runner.judging(self._is_news):
+            while not done.failures and time.monotonic() < deadline and not stop():
+                self._job(self._explorer.next_job(), done, stop)
         return done
+
+    def _is_news(self, race: Race) -> bool:
+        """Races that have been found hide nothing: the machine goes on and judges the others."""
+        return not self._is_known(race.signature)
 
     def _job(self, job: Job, done: Slice, stop: Callable[[], bool]) -> None:
         """One batch; after a failure that is known already it goes on with the next seed."""
         total, seed, left = Totals(), job.strategy.seed, job.count
         for _ in range(KNOWN_FAILURES_MAX):
-            if left <= 0 or done.failure is not None or stop():
+            if left <= 0 or done.failures or stop():
                 break
+            self.runner.races_clear()
             batch = self.runner.batch(job.case, job.strategy.with_seed(seed), left, hashes=True)
             total += batch
+            races = self.runner.races()
+            self._count_suppressed(races, done)
             if not batch.runs or batch.first_fail is None or batch.first_fail_strategy is None:
                 break
             left -= batch.runs
@@ -91,16 +110,24 @@ class Worker:
             if self._is_known(batch.first_fail.signature):
                 done.failures_known += 1
             else:
-                runs = done.totals.runs + total.runs
-                done.failure = Failure(
-                    job.case, batch.first_fail, batch.first_fail_strategy, schedules=runs
-                )
+                first = Failure(
+                    job.case, batch.first_fail, batch.first_fail_strategy,
+                    schedules=done.totals.runs + total.runs,
+                )  # fmt: skip
+                done.failures = (first, *_other_races(first, races))
         done.totals += total
         done.programs += job.fresh
         new_blocks = 0
         if self._probe is not None and self._explorer.is_worth_a_look(job, total):
             new_blocks = self._look(self._probe, job, done)
         self._explorer.learn(job, total, new_blocks=new_blocks)
+
+    def _count_suppressed(self, races: Sequence[Race], done: Slice) -> None:
+        for race in races:
+            for suppression in self._suppress:
+                if race.is_meant_by(suppression):
+                    done.suppressed[str(suppression)] += race.count
+                    break
 
     def _look(self, probe: Machine, job: Job, done: Slice) -> int:
         """Run the program a few times on the `cov` build; how many blocks are new."""
@@ -111,3 +138,18 @@ class Worker:
         self._blocks |= new
         done.new_blocks |= new
         return len(new)
+
+
+def _other_races(first: Failure, races: Sequence[Race]) -> Iterator[Failure]:
+    """The other races of a run that failed with one, each as a failure of its own."""
+    if first.verdict.outcome is not Outcome.RACE:
+        return
+    seen = {first.verdict.signature}
+    for race in races:
+        if not race.is_suppressed and race.signature not in seen:
+            seen.add(race.signature)
+            verdict = dataclasses.replace(
+                first.verdict, site=race.site, message=f"data race: {race}", pc=race.pc,
+                other_pc=race.other_pc, thread=race.thread,
+            )  # fmt: skip
+            yield dataclasses.replace(first, verdict=verdict)

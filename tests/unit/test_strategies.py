@@ -34,7 +34,8 @@ def test_a_negative_campaign_seed_is_taken_modulo() -> None:
 
 def test_the_portfolio_has_every_regime_once() -> None:
     assert sorted(strategy_names()) == [
-        "pct 2", "pct 3", "pct 5", "random", "sticky 1/32", "sticky 1/64", "sticky 1/8",
+        "pct 2", "pct 3", "pct 5", "pos", "random", "rff",
+        "sticky 1/32", "sticky 1/64", "sticky 1/8", "surw", "urw",
     ]  # fmt: skip
 
 

@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from drainstorm import story, timeline
 from drainstorm.build import build
-from drainstorm.case import Case, Deviation, Expect, Operation
+from drainstorm.case import KINDS, Case, Deviation, Expect, Operation
 from drainstorm.machine import Machine
 from drainstorm.naming import named_operations
 from drainstorm.replay import Replay, replay
 from drainstorm.result import Event, Strategy, Waiter
 from drainstorm.shrink import shrink
-from drainstorm.spec import TargetSpec
+from drainstorm.spec import TargetSpec, find_target
 from drainstorm.wording import event_words, value_words
 
 HERE = Path("x.case")
@@ -164,3 +165,31 @@ def test_a_note_in_the_words_of_a_case_gives_the_operands(blocklayer: TargetSpec
         event("note", text="start co2 nowhere"),
     ]
     assert named_operations(events, blocklayer) == {(0, 0): (2, 1)}
+
+
+def test_a_stale_read_says_what_memory_has_and_is_never_folded(tally: TargetSpec) -> None:
+    stale = event("load", 1, 3, object="flag", value=0, old=1)
+    fresh = event("load", 1, 3, object="flag", value=1, old=1)
+    assert event_words(stale, tally) == "load flag = 0 (memory has 1)"
+    assert event_words(fresh, tally) == "load flag = 1"
+    quiet = [event("load", 1, step, object="x") for step in range(9)]
+    rows = timeline.rows([*quiet, stale, *quiet], spec=tally, places={})
+    assert [row.words for row in rows if row.step >= 0] == ["load flag = 0 (memory has 1)"]
+
+
+def test_a_case_that_needs_a_stale_read_tells_which_store_was_not_seen() -> None:
+    litmus = find_target(Path(__file__).parents[2] / "targets" / "litmus")
+    program = (Operation(0, litmus.operation_code("sb_relaxed")),)
+    with Machine(build(litmus)) as machine:
+        case = next(
+            Case("litmus", program, run.deviations)
+            for seed in range(1000)
+            for run in [machine.run(Case("litmus", program), Strategy.random(seed), record=True)]
+            if any(d.kind == KINDS.index("read") for d in run.deviations)
+        )
+    report = "\n".join(replay(case, litmus, bug="").lines(HERE, width=120))
+    assert "Reads of something else than memory held (" in report
+    place = r"sb_relaxed_[12]:\d+"
+    line = rf"T[12] reads data\S+ = 0 at {place}; memory has 1, stored by T[12] at {place}"
+    assert re.search(line, report)
+    assert "undisturbed run" not in report

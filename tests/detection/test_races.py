@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does a hunt report every data race as a finding of its own, and only those that count?"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import pytest
+from click.testing import CliRunner, Result
+
+from drainstorm import text
+from drainstorm.build import build
+from drainstorm.case import Case, Operation
+from drainstorm.cli import main
+from drainstorm.machine import Machine, Strategy
+from drainstorm.replay import replay
+from drainstorm.result import races_expected
+from drainstorm.spec import TargetSpec, find_target
+from drainstorm.store import load_record
+from drainstorm.verdict import Outcome
+
+MEMORY: Final = Path(__file__).parents[1] / "native" / "memory"
+SUPPRESSED: Final = """
+[[suppress]]
+kind = "race"
+function = "write_elsewhere"
+reason = "a counter for people; the last writer wins"
+
+[[suppress]]
+function = ["set_one", "set_other"]
+reason = "set before anybody looks"
+
+[[suppress]]
+file = "src/ordered.c"
+reason = "two scenarios of one program share their flag"
+"""
+
+
+def hunt(folder: Path, state: Path, seconds: float) -> Result:
+    arguments = ["hunt", "--target", folder, "--seconds", seconds, "--workers", 1,
+                 "--state-dir", state]  # fmt: skip
+    return CliRunner().invoke(main, [str(word) for word in arguments])
+
+
+def signatures(state: Path) -> set[str]:
+    return {load_record(path).signature for path in state.glob("findings/*/*/finding.json")}
+
+
+@pytest.fixture(scope="module")
+def hunted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    state = tmp_path_factory.mktemp("state")
+    assert hunt(MEMORY, state, 4).exit_code == 1
+    return state
+
+
+def test_both_races_of_one_run_are_findings(hunted: Path) -> None:
+    found = signatures(hunted)
+    assert "FAIL race write_elsewhere|write_number" in found
+    assert "FAIL race write_both|write_elsewhere" in found
+    assert sum(name.startswith("FAIL race") for name in found) >= 13
+
+
+def test_every_stored_race_was_reproduced_and_replays_from_its_file(hunted: Path) -> None:
+    spec = find_target(MEMORY)
+    with Machine(build(spec)) as machine:
+        for path in hunted.glob("findings/memory/*/min.case"):
+            assert load_record(path.with_name("finding.json")).reproduced, path
+            case = text.load(path, spec)
+            assert case.expect is not None
+            with machine.judging(races_expected(case.expect)):
+                assert machine.run(case, Strategy.replay()).verdict.matches(case.expect), path
+            assert len(case.program) <= 2
+
+
+def test_a_replay_tells_both_sides_of_a_race(hunted: Path) -> None:
+    spec = find_target(MEMORY)
+    path = next(
+        path.with_name("min.case")
+        for path in hunted.glob("findings/memory/*/finding.json")
+        if load_record(path).signature == "FAIL race write_both|write_elsewhere"
+    )
+    report = "\n".join(replay(text.load(path, spec), spec, bug="").lines(path, width=120))
+    assert "write_both src/races.c:" in report
+    assert "write_elsewhere src/races.c:" in report
+
+
+@pytest.fixture(scope="module")
+def suppressing(tmp_path_factory: pytest.TempPathFactory) -> TargetSpec:
+    folder = tmp_path_factory.mktemp("target") / "memory"
+    shutil.copytree(MEMORY, folder)
+    with (folder / "target.toml").open("a") as stream:
+        stream.write(SUPPRESSED)
+    return find_target(folder)
+
+
+def test_suppressed_races_are_counted_and_named_but_are_no_findings(
+    suppressing: TargetSpec, tmp_path: Path
+) -> None:
+    result = hunt(suppressing.folder, tmp_path, 3)
+    found = signatures(tmp_path)
+
+    assert "FAIL race read_number|write_number" in found
+    assert not [name for name in found if "write_elsewhere" in name or "set_one" in name]
+    assert not [name for name in found if "take_" in name]
+    assert "suppressed: race in write_elsewhere, in " in result.stdout
+    assert "suppressed: race in set_one and set_other, in " in result.stdout
+
+
+def test_a_suppressed_race_does_not_hide_another_of_the_same_run(suppressing: TargetSpec) -> None:
+    names = ("race_two_places", "race_memcpy")
+    program = tuple(Operation(0, suppressing.operation_code(name)) for name in names)
+    case = Case("memory", program)
+    with Machine(build(suppressing)) as machine:
+        run = machine.run(case, Strategy.replay())
+        assert run.verdict.outcome is Outcome.RACE
+        assert run.verdict.site == "copy_all|write_a_member"
+        assert [race.is_suppressed for race in run.races] == [True, True, False]
+
+
+ALONE: Final = {
+    "target.toml": """
+name = "alone"
+sources = ["work.c"]
+driver = "driver.c"
+[[actor]]
+kind = "main"
+count = 1
+[[operation]]
+name = "work"
+actors = ["main"]
+""",
+    "work.c": "#include <stdatomic.h>\nvoid work(void);\nstatic atomic_int done;\n"
+    "void work(void) { atomic_fetch_add(&done, 1); }\n",
+    "driver.c": """
+#include "driver.h"
+void work(void);
+void ds_driver_main(void)
+{
+  ds_operation op;
+  while (ds_next(0, &op)) {
+    work();
+  }
+}
+int ds_driver_idle(void)
+{
+  return DS_IDLE_STUCK;
+}
+""",
+}
+
+
+def test_a_hunt_without_a_choice_is_a_mistake_of_the_test(tmp_path: Path) -> None:
+    for name, words in ALONE.items():
+        (tmp_path / name).write_text(words)
+    result = hunt(tmp_path, tmp_path / "state", 0.3)
+    assert result.exit_code == 2
+    assert "had a choice" in result.stderr
+    assert ": 0 findings in" in result.stdout
