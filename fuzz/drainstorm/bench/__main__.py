@@ -53,16 +53,29 @@ def bugs(target: str, seeds: int, bugs: tuple[str, ...], schedules: int, seconds
 
 @main.command()
 @click.option("--target", default="blocklayer", show_default=True)
-@click.option("--schedules", default=10_000_000, show_default=True, help="That mean something.")
+@click.option("--model", default="sc", show_default=True, help="sc (without checks), tso, c11.")
+@click.option("--schedules", default=10_000_000, show_default=True,
+              help="That mean something; 0 with --cpu-minutes.")  # fmt: skip
+@click.option("--cpu-minutes", default=0.0, help="Bound by processor time instead.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes.")
 @click.option("--lines", "file", default="src/graph_lock.c", show_default=True,
               help="File whose line coverage is printed.")  # fmt: skip
-def clean(target: str, schedules: int, seed: int, workers: int, file: str) -> None:
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), default=None,
+              help="Go on from this file, and keep the sum there.")  # fmt: skip
+def clean(
+    *, target: str, model: str, schedules: int, cpu_minutes: float, seed: int, workers: int,
+    file: str, state: Path | None,
+) -> None:  # fmt: skip
     """No finding on the shipped implementation over generated programs."""
     from drainstorm.bench.clean import measure
 
-    raise SystemExit(measure(target, schedules, seed=seed, workers=workers, file=file))
+    if cpu_minutes:
+        schedules = 0
+    raise SystemExit(
+        measure(target, model=model, schedules=schedules, cpu_minutes=cpu_minutes, seed=seed,
+                workers=workers, file=file, state=state)
+    )  # fmt: skip
 
 
 @main.command()

@@ -2,24 +2,34 @@
 """This module runs the shipped implementation over generated programs, and counts only what counts.
 
 A schedule counts when the driver marked it: a writer waited for a reader, or a reader found the
-writer. Each process is one shard; the same seed and number of workers does the same work.
+writer. Each process is one shard; the same seed and number of workers does the same work. With a
+state file a later call goes on where the last one ended: its seed is the next one, and what is
+printed and judged is the sum.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import time
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from drainstorm.bench.lines import line_coverage
 from drainstorm.build import build
+from drainstorm.case import CHECKS_DEFAULT, Limits
+from drainstorm.errors import UsageError
 from drainstorm.explore import Explorer
+from drainstorm.files import atomic_write
 from drainstorm.machine import Machine
 from drainstorm.result import Totals
 from drainstorm.spec import find_target
 from drainstorm.strategies import PORTFOLIO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from drainstorm.case import Case
 
 UNKNOWN_MOST: Final = 0.001
@@ -29,33 +39,131 @@ _PROBED_MOST: Final = 400
 """Programs per shard that are run again on the `cov` build."""
 
 
-def measure(target: str, schedules: int, *, seed: int, workers: int, file: str) -> int:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What one process does: until its share of schedules or of processor time is used up.
+
+    Args:
+        schedules: That mean something; 0: no bound.
+        cpu_seconds: Processor time; 0: no bound.
+    """
+
+    target: str
+    model: str
+    schedules: int
+    cpu_seconds: float
+    seed: int
+    shard: int
+
+    @property
+    def limits(self) -> Limits:
+        """`sc` alone is run without checks: as fast as it gets."""
+        return Limits(model=self.model, checks=() if self.model == "sc" else CHECKS_DEFAULT)
+
+
+class Done(msgspec.Struct):
+    """What is known so far; also what a state file holds."""
+
+    target: str
+    model: str
+    next_seed: int
+    cpu_seconds: float = 0.0
+    runs: int = 0
+    marked: int = 0
+    waited: int = 0
+    found_writer: int = 0
+    unknown: int = 0
+    failed: int = 0
+    steps: int = 0
+    programs: int = 0
+    done: dict[str, int] = {}
+    skipped: int = 0
+    blocks: list[int] = []
+
+    def add(self, totals: Totals, programs: int, blocks: set[int], cpu_seconds: float) -> None:
+        """Take in what one process did."""
+        self.cpu_seconds += cpu_seconds
+        self.runs += totals.runs
+        self.marked += totals.marked_any
+        self.waited += totals.marked[0]
+        self.found_writer += totals.marked[1]
+        self.unknown += totals.unknown
+        self.failed += totals.failed
+        self.steps += totals.steps
+        self.programs += programs
+        self.skipped += sum(totals.op_skipped.values())
+        for name, count in totals.op_done.items():
+            self.done[name] = self.done.get(name, 0) + count
+        self.blocks = sorted(blocks.union(self.blocks))
+
+
+def measure(
+    target: str,
+    *,
+    model: str,
+    schedules: int,
+    cpu_minutes: float,
+    seed: int,
+    workers: int,
+    file: str,
+    state: Path | None,
+) -> int:
     """Print everything that the claim rests on; 0 when all of it holds."""
     spec = find_target(target)
     build(spec), build(spec, flavour="cov")
-    share = -(-schedules // workers)
-    start = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        work = [(target, share, seed, shard) for shard in range(workers)]
-        found = pool.starmap(_shard, work)
-    totals = sum((t for t, _, _ in found), Totals())
-    programs = sum(p for _, p, _ in found)
-    lines = line_coverage(build(spec, flavour="cov"), {b for _, _, s in found for b in s}, file)
-    never = [o.name for o in spec.operations if not totals.op_done.get(o.name)]
-    print(
-        f"{totals.marked_any:,} schedules that mean something ({totals.marked[0]:,} in which a "
-        f"writer waited for a reader, {totals.marked[1]:,} in which a reader found the writer) of "
-        f"{totals.runs:,} over {programs:,} programs, {totals.steps / max(1, totals.runs):.0f} "
-        f"points each, in {time.monotonic() - start:.0f} s with {workers} processes, seed {seed}"
+    done = _load(state, Done(target, model, seed))
+    share = Work(
+        target=target,
+        model=model,
+        schedules=-(-max(0, schedules - done.marked) // workers) if schedules else 0,
+        cpu_seconds=max(0.0, cpu_minutes * 60 - done.cpu_seconds) / workers,
+        seed=done.next_seed,
+        shard=0,
     )
-    unknown = totals.unknown / max(1, totals.runs)
+    start = time.monotonic()
+    if share.schedules or share.cpu_seconds:
+        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+            shards = [dataclasses.replace(share, shard=shard) for shard in range(workers)]
+            for part in pool.imap_unordered(_shard, shards):
+                done.add(*part)
+        done.next_seed += 1
+    if state is not None:
+        atomic_write(state, msgspec.json.encode(done))
+    _tell(done, time.monotonic() - start, workers)
+    lines = line_coverage(build(spec, flavour="cov"), done.blocks, file)
+    never = [o.name for o in spec.operations if not done.done.get(o.name)]
+    taken = done.skipped + sum(done.done.values())
+    unknown, skipped = done.unknown / max(1, done.runs), done.skipped / max(1, taken)
     return _judge(
-        (f"{totals.failed} findings", totals.failed == 0),
-        (f"{totals.marked_any:,} >= {schedules:,} schedules", totals.marked_any >= schedules),
+        (f"{done.failed} findings", done.failed == 0),
+        (f"{done.marked:,} >= {schedules:,} schedules that count", done.marked >= schedules),
         (f"UNKNOWN {unknown:.4%} <= {UNKNOWN_MOST:.1%}", unknown <= UNKNOWN_MOST),
-        (f"skipped operations {totals.skipped_share:.1%}", totals.skipped_share <= SKIPPED_MOST),
+        (f"skipped operations {skipped:.1%} <= {SKIPPED_MOST:.0%}", skipped <= SKIPPED_MOST),
         (f"operations never carried out: {', '.join(never) or 'none'}", not never),
         (f"lines of {file}: {lines}", lines.share >= LINES_LEAST),
+    )
+
+
+def _load(state: Path | None, fresh: Done) -> Done:
+    if state is None or not state.exists():
+        return fresh
+    try:
+        done = msgspec.json.decode(state.read_bytes(), type=Done)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"{state}: not a state file of this measurement: {error}") from error
+    if (done.target, done.model) != (fresh.target, fresh.model):
+        raise UsageError(f"{state} is of {done.target} under {done.model}; name another --state")
+    return done
+
+
+def _tell(done: Done, seconds: float, workers: int) -> None:
+    print(
+        f"{done.target} under {done.model}: {done.marked:,} schedules that count "
+        f"({done.waited:,} in which a writer waited for a reader, {done.found_writer:,} in which "
+        f"a reader found the writer) of {done.runs:,} over {done.programs:,} programs, "
+        f"{done.steps / max(1, done.runs):.0f} points each ({done.steps:,} in all), "
+        f"{done.cpu_seconds / 60:.1f} minutes of processor time; this call {seconds:.0f} s with "
+        f"{workers} processes; next seed {done.next_seed}"
     )
 
 
@@ -65,24 +173,28 @@ def _judge(*claims: tuple[str, bool]) -> int:
     return 0 if all(holds for _, holds in claims) else 1
 
 
-def _shard(target: str, share: int, seed: int, shard: int) -> tuple[Totals, int, set[int]]:
-    """Totals, programs, and basic blocks seen by one process."""
-    spec = find_target(target)
-    explorer = Explorer(spec, seed=seed, shard=shard, strategies=PORTFOLIO)
-    totals, programs, blocks = Totals(), 0, set[int]()
-    probed: list[Case] = []
+def _shard(work: Work) -> tuple[Totals, int, set[int], float]:
+    """Totals, programs, basic blocks seen and processor seconds of one process."""
+    spec = find_target(work.target)
+    explorer = Explorer(spec, seed=work.seed, shard=work.shard, strategies=PORTFOLIO)
+    totals, programs, probed = Totals(), 0, 0
     with Machine(build(spec)) as machine, Machine(build(spec, flavour="cov")) as probe:
-        while totals.marked_any < share:
+        while not _is_used_up(work, totals) and totals.first_fail is None:
             job = explorer.next_job()
-            batch = machine.batch(job.case, job.strategy, job.count, stop=False, hashes=True)
+            case: Case = dataclasses.replace(job.case, limits=work.limits)
+            batch = machine.batch(case, job.strategy, job.count, stop=False, hashes=True)
             totals += batch
             programs += job.fresh
             explorer.learn(job, batch)
-            if explorer.is_worth_a_look(job, batch) and len(probed) < _PROBED_MOST:
-                probed.append(job.case)
-                probe.batch(job.case, job.strategy, 20, stop=False)
-            if totals.first_fail is not None:
-                print(f"shard {shard}: {totals.first_fail}", flush=True)
-                break
-        blocks |= probe.coverage()
-    return totals, programs, blocks
+            if explorer.is_worth_a_look(job, batch) and probed < _PROBED_MOST:
+                probed += 1
+                probe.batch(case, job.strategy, 20, stop=False)
+        if totals.first_fail is not None:
+            print(f"shard {work.shard}: {totals.first_fail}", flush=True)
+        return totals, programs, set(probe.coverage()), time.process_time()
+
+
+def _is_used_up(work: Work, totals: Totals) -> bool:
+    if work.cpu_seconds:
+        return time.process_time() >= work.cpu_seconds
+    return totals.marked_any >= work.schedules
