@@ -87,16 +87,6 @@ class Case(ctypes.Structure):
         ("model", c_uint32),
         ("checks", c_uint32),
     )
-    ops: bytes
-    deviations: bytes
-    bytes: bytes
-    op_count: int
-    deviation_count: int
-    byte_count: int
-    step_limit: int
-    thread_limit: int
-    model: int
-    checks: int
 
 
 class Strategy(ctypes.Structure):
@@ -200,7 +190,6 @@ class Totals(ctypes.Structure):
     observed: Sequence[int]
     observed_runs: Sequence[int]
     exhausted: int
-    observations_lost: int
     suppressed: int
     single_classes: int
     unrepeated: int

@@ -212,3 +212,15 @@ def test_obligations_are_what_makes_an_rff_run_depend_on_its_batch(
         first, again = (machine.run(case, asked, hashes=True) for _ in range(2))
         assert first.obligations == again.obligations == obligations
         assert first.trace_hash == again.trace_hash
+
+
+@each_strategy
+def test_each_strategy_copes_with_more_threads_than_narrow_clocks_have(
+    machine: Machine, posix: TargetSpec, strategy: Strategy
+) -> None:
+    case = Case("posix", program(posix, "many_threads").program, limits=Limits(model="c11"))
+    first, again = (machine.run(case, strategy, hashes=True) for _ in range(2))
+
+    assert first.threads == 151
+    assert first.verdict.kind == "PASS"
+    assert first.trace_hash == again.trace_hash

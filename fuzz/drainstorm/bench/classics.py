@@ -20,7 +20,7 @@ from drainstorm.case import Case, Expect, Limits, Operation
 from drainstorm.errors import TargetError, UsageError
 from drainstorm.files import atomic_write
 from drainstorm.machine import Machine
-from drainstorm.result import Strategy
+from drainstorm.result import STRATEGY_KINDS, Strategy
 from drainstorm.spec import did_you_mean, find_target
 from drainstorm.strategies import PORTFOLIO, derive_seed
 
@@ -30,20 +30,16 @@ if TYPE_CHECKING:
 
 TARGET: Final = "classics"
 PORTFOLIO_NAME: Final = "portfolio"
+_OTHERS: Final = (Strategy.random(0), Strategy.sticky_random(0, sticky=128))
+"""Strategies that have a column whether or not they are in the portfolio."""
+
+
+def _rank(strategy: Strategy) -> tuple[int, int, int]:
+    return STRATEGY_KINDS.index(strategy.kind), strategy.sticky, strategy.pct_depth
+
+
 STRATEGIES: Final[dict[str, Strategy]] = {
-    strategy.name: strategy
-    for strategy in (
-        Strategy.random(0),
-        Strategy.sticky_random(0, sticky=8),
-        Strategy.sticky_random(0, sticky=32),
-        Strategy.sticky_random(0, sticky=128),
-        Strategy.pct(0, depth=2),
-        Strategy.pct(0, depth=3),
-        Strategy.pct(0, depth=5),
-        Strategy.pos(0),
-        Strategy.urw(0),
-        Strategy.surw(0),
-    )
+    strategy.name: strategy for strategy in sorted({*_OTHERS, *PORTFOLIO}, key=_rank)
 }
 """Columns by name, in their order; the portfolio comes after them."""
 
