@@ -219,6 +219,8 @@ def waiter_lines(waiters: Sequence[Waiter], places: Mapping[int, str]) -> list[s
         else:
             who = waiter.task or "a task"
         what = waiter.text or f"{waiter.kind} {waiter.object}".strip()
+        if not waiter.text and waiter.thread < 0:
+            what = "something that the driver does not name"
         holder = ""
         if waiter.holder_task or waiter.holder >= 0:
             holder = f", held by {waiter.holder_task or f'T{waiter.holder}'}"

@@ -80,7 +80,7 @@ void report_waiters(ds_machine *m)
   const uint32_t threads = m->waiter_count;
   for (uint32_t id = 1; id <= m->task_count; id++) {
     const task *t = &m->tasks[id];
-    if (!t->live || !t->waits) {
+    if (!t->live) {
       continue;
     }
     ds_waiter *w = NULL;
@@ -91,7 +91,7 @@ void report_waiters(ds_machine *m)
       w = add_waiter(m);
       w->task = (int32_t)id;
     }
-    w->text = text_add(m, t->waits);
+    w->text = t->waits ? text_add(m, t->waits) : 0;
     w->holder_task = t->holder_task;
     w->holder = t->holder_thread >= 0 ? t->holder_thread : w->holder;
   }
