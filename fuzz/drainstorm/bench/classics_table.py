@@ -81,15 +81,15 @@ def picture(rows: Sequence[Row], columns: Sequence[str], *, seeds: int, cap: int
 
 
 def _command(seeds: int, cap: int) -> str:
-    return f"made by: scripts/bench classics --seeds {seeds} --cap {cap} --write"
+    return f"the whole table: scripts/bench classics --seeds {seeds} --cap {cap} --write"
 
 
 def _notes(rows: Sequence[Row], seeds: int, cap: int) -> list[str]:
     notes = [
         f"Schedules of all {seeds} searches by the number of findings; (n) where only n searches "
         f"found the bug within {cap:,} schedules; - where none did.",
-        "ratio: the best of ours that found it from every seed, to the best published mean. urw "
-        "and surw run a case twice to count its operations, which is not counted.",
+        "ratio: the best of ours that found it from every seed, to the best published mean. The "
+        "two runs in which urw, surw and rff count operations are not counted.",
     ]
     capped = [r for r in rows if r.published is not None and r.published.cap]
     notes += [f"{r.program}: within {r.published.cap:,} schedules." for r in capped if r.published]
