@@ -131,7 +131,7 @@ def run_tool(
 
     Args:
         command: program and arguments.
-        what: what it was for, "compiling src/aio.c".
+        what: what it was for, "compiling src/aio/aio.c".
         folder: current folder of the tool.
         where: what to call that folder in a message; it may be gone when somebody reads it.
 

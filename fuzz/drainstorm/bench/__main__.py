@@ -59,7 +59,7 @@ def bugs(target: str, seeds: int, bugs: tuple[str, ...], schedules: int, seconds
 @click.option("--cpu-minutes", default=0.0, help="Bound by processor time instead.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes.")
-@click.option("--lines", "file", default="src/graph_lock.c", show_default=True,
+@click.option("--lines", "file", default="src/graph/graph_lock.c", show_default=True,
               help="File whose line coverage is printed.")  # fmt: skip
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), default=None,
               help="Go on from this file, and keep the sum there.")  # fmt: skip

@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 static void script_run(void *opaque);
-static bool perform(const GhostBottomHalf *self, unsigned actor, const ds_operation *op);
 
 bool bottom_halves_ended(void)
 {
@@ -59,15 +58,10 @@ static void script_run(void *opaque)
   unsigned actor = ACTOR_BH_FIRST + (unsigned)(self - ghost.bottom_halves);
   unsigned before = ds_task_enter(self->task);
   bool in_main = self->home == MAIN_CONTEXT;
-  ds_operation op;
 
   ds_task_waits(self->task, NULL, 0, -1);
   ghost.main_bh_depth = (uint8_t)(ghost.main_bh_depth + in_main);
-  while (ds_next(actor, &op)) {
-    if (!perform(self, actor, &op)) {
-      ds_skip(actor);
-    }
-  }
+  perform_script(actor);
   if (ghost.lock.writer == actor) {
     write_unlock();
   }
@@ -75,19 +69,4 @@ static void script_run(void *opaque)
   self->state = ACTOR_ENDED;
   ds_task_end(self->task);
   ds_task_leave(before);
-}
-
-static bool perform(const GhostBottomHalf *self, unsigned actor, const ds_operation *op)
-{
-  if (self->home == MAIN_CONTEXT) {
-    return perform_main(actor, op);
-  }
-  switch (op->code) {
-  case OP_START:
-    return op_start(actor, op);
-  case OP_POST:
-    return op_post(actor, op);
-  default:
-    return false;
-  }
 }

@@ -8,8 +8,8 @@
  */
 #include "rules.h"
 
-#include "graph_lock_int.h"
-#include "main_loop.h"
+#include "graph/graph_lock_int.h"
+#include "aio/main_loop.h"
 
 #include <stdio.h>
 

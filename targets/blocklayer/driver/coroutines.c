@@ -5,20 +5,28 @@
  */
 #include "rules.h"
 
-#include "coroutine_int.h"
-#include "graph_lock_int.h"
+#include "coroutine/coroutine_int.h"
+#include "graph/graph_lock_int.h"
 
 #include <stdio.h>
+#include <time.h>
 
 enum { NS_PER_US = 1000 };
 
 static void script_run(void *opaque);
-static bool perform(GhostCoroutine *self, unsigned actor, const ds_operation *op);
-static void read_lock(GhostCoroutine *self);
 static void read_unlock(GhostCoroutine *self);
-static bool migrate(GhostCoroutine *self, unsigned operand);
-static void yield(GhostCoroutine *self);
 static bool holds_lock(const GhostCoroutine *self);
+
+static bool is_coroutine(unsigned actor)
+{
+  return actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT;
+}
+
+/* `actor` is a coroutine. */
+static GhostCoroutine *self_of(unsigned actor)
+{
+  return &ghost.coroutines[actor - ACTOR_CO_FIRST];
+}
 
 static unsigned number_of(const GhostCoroutine *self)
 {
@@ -74,17 +82,11 @@ bool op_start(unsigned actor, const ds_operation *op)
 static void script_run(void *opaque)
 {
   GhostCoroutine *self = opaque;
-  unsigned actor = ACTOR_CO_FIRST + number_of(self);
-  ds_operation op;
 
   ds_task_bind_stack(self->task);
   self->home = self->arrives;
   self->arrives = NO_CONTEXT;
-  while (ds_next(actor, &op)) {
-    if (!perform(self, actor, &op)) {
-      ds_skip(actor);
-    }
-  }
+  perform_script(ACTOR_CO_FIRST + number_of(self));
   if (holds_lock(self)) {
     read_unlock(self);
   }
@@ -94,50 +96,14 @@ static void script_run(void *opaque)
 
 /* ------------------------------------------------------------------ operations */
 
-static bool perform(GhostCoroutine *self, unsigned actor, const ds_operation *op)
+bool op_rdlock(unsigned actor, const ds_operation *op)
 {
-  switch (op->code) {
-  case OP_START:
-    return op_start(actor, op);
-  case OP_POST:
-    return op_post(actor, op);
-  case OP_MIGRATE:
-    return migrate(self, op->a);
-  case OP_YIELD:
-    yield(self);
-    return true;
-  case OP_SLEEP:
-    ds_task_waits(self->task, "qemu_co_sleep_ns: its timer", 0, -1);
-    qemu_co_sleep_ns((op->a + 1) * NS_PER_US);
-    ds_task_waits(self->task, NULL, 0, -1);
-    return true;
-  default:
-    break;
-  }
-  if (op->code == OP_RDLOCK && !holds_lock(self)) {
-    read_lock(self);
-    return true;
-  }
-  if (op->code == OP_RDUNLOCK && holds_lock(self)) {
-    read_unlock(self);
-    return true;
-  }
-  if (op->code == OP_WALK && holds_lock(self)) {
-    rule_reader_entered(number_of(self));
-    walk_node(op->a);
-    rule_reader_entered(number_of(self));
-    return true;
-  }
-  return false;
-}
+  GhostCoroutine *self = self_of(actor);
 
-static bool holds_lock(const GhostCoroutine *self)
-{
-  return ghost.lock.holders >> number_of(self) & 1;
-}
-
-static void read_lock(GhostCoroutine *self)
-{
+  (void)op;
+  if (holds_lock(self)) {
+    return false;
+  }
   ds_task_waits(self->task, "bdrv_graph_co_rdlock: the writer", 0, MAIN_THREAD);
   self->in_lock = true;
   bdrv_graph_co_rdlock();
@@ -146,6 +112,19 @@ static void read_lock(GhostCoroutine *self)
   ds_task_waits(self->task, NULL, 0, -1);
   rule_reader_entered(number_of(self));
   rule_conservation();
+  return true;
+}
+
+bool op_rdunlock(unsigned actor, const ds_operation *op)
+{
+  GhostCoroutine *self = self_of(actor);
+
+  (void)op;
+  if (!holds_lock(self)) {
+    return false;
+  }
+  read_unlock(self);
+  return true;
 }
 
 static void read_unlock(GhostCoroutine *self)
@@ -160,14 +139,33 @@ static void read_unlock(GhostCoroutine *self)
   rule_conservation();
 }
 
-static bool migrate(GhostCoroutine *self, unsigned operand)
+static bool holds_lock(const GhostCoroutine *self)
 {
-  unsigned where = context_choose(operand, self->home);
+  return ghost.lock.holders >> number_of(self) & 1;
+}
+
+bool op_walk(unsigned actor, const ds_operation *op)
+{
+  const GhostCoroutine *self = self_of(actor);
+
+  if (!holds_lock(self)) {
+    return false;
+  }
+  rule_reader_entered(number_of(self));
+  walk_node(op->a);
+  rule_reader_entered(number_of(self));
+  return true;
+}
+
+bool op_migrate(unsigned actor, const ds_operation *op)
+{
+  GhostCoroutine *self = self_of(actor);
+  unsigned where = context_choose(op->a, self->home);
 
   if (where == NO_CONTEXT) {
     return false;
   }
-  if (where != operand) {
+  if (where != op->a) {
     ds_note("migrate ctx%u", where);
   }
   self->arrives = (uint8_t)where;
@@ -179,10 +177,33 @@ static bool migrate(GhostCoroutine *self, unsigned operand)
   return true;
 }
 
-static void yield(GhostCoroutine *self)
+bool op_yield(unsigned actor, const ds_operation *op)
 {
+  GhostCoroutine *self = self_of(actor);
+
+  (void)op;
   ds_task_waits(self->task, "qemu_coroutine_yield: its own context", 0, -1);
   aio_co_schedule(ghost.contexts[self->home].ctx, self->co);
   qemu_coroutine_yield();
   ds_task_waits(self->task, NULL, 0, -1);
+  return true;
+}
+
+/* In a coroutine its context goes on meanwhile; elsewhere the whole thread sleeps. */
+bool op_sleep(unsigned actor, const ds_operation *op)
+{
+  struct timespec duration = {.tv_nsec = (op->a + 1) * NS_PER_US};
+
+  if (actor == ACTOR_MAIN_FIRST) {
+    nanosleep(&duration, NULL);
+    return true;
+  }
+  if (!is_coroutine(actor)) {
+    return false;
+  }
+  const GhostCoroutine *self = self_of(actor);
+  ds_task_waits(self->task, "qemu_co_sleep_ns: its timer", 0, -1);
+  qemu_co_sleep_ns(duration.tv_nsec);
+  ds_task_waits(self->task, NULL, 0, -1);
+  return true;
 }

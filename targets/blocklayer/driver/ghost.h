@@ -11,8 +11,8 @@
 #include "driver.h"
 #include "operations.h"
 
-#include "graph.h"
-#include "iothread.h"
+#include "graph/graph.h"
+#include "aio/iothread.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -87,6 +87,9 @@ extern Ghost ghost;
 /* One operation of an actor; false: a precondition did not hold, nothing was done. */
 typedef bool GhostOperation(unsigned actor, const ds_operation *op);
 
+/* operations.c */
+void perform_script(unsigned actor); /* all operations of an actor, in order */
+
 /* contexts.c */
 void contexts_init(void); /* make the main context; the caller becomes the main thread */
 unsigned context_choose(unsigned operand, unsigned except); /* live, not `except`; NO_CONTEXT */
@@ -97,7 +100,7 @@ void contexts_reap(void);  /* delete what is closing and empty; main thread only
 void contexts_close(void); /* delete all; nothing lives in any */
 
 /* coroutines.c */
-GhostOperation op_start;
+GhostOperation op_start, op_rdlock, op_rdunlock, op_walk, op_migrate, op_yield, op_sleep;
 bool coroutines_ended(void); /* every one that was started */
 
 /* bottom_halves.c */
@@ -105,7 +108,7 @@ GhostOperation op_post;
 bool bottom_halves_ended(void); /* every one that was posted */
 
 /* main_thread.c */
-bool perform_main(unsigned actor, const ds_operation *op);
+GhostOperation op_poll, op_wrlock, op_wrunlock;
 void write_unlock(void);
 
 /* nodes.c */

@@ -8,7 +8,7 @@
  */
 #include "rules.h"
 
-#include "main_loop.h"
+#include "aio/main_loop.h"
 
 Ghost ghost = {.lock.writer = NO_WRITER};
 
@@ -17,15 +17,9 @@ static void close_program(void);
 
 void ds_driver_main(void)
 {
-  ds_operation op;
-
   contexts_init();
   nodes_init();
-  while (ds_next(ACTOR_MAIN_FIRST, &op)) {
-    if (!perform_main(ACTOR_MAIN_FIRST, &op)) {
-      ds_skip(ACTOR_MAIN_FIRST);
-    }
-  }
+  perform_script(ACTOR_MAIN_FIRST);
   close_program();
 }
 

@@ -7,9 +7,9 @@
  */
 #include "rules.h"
 
-#include "aio_int.h"
-#include "coroutine_int.h"
-#include "graph_lock_int.h"
+#include "aio/aio_int.h"
+#include "coroutine/coroutine_int.h"
+#include "graph/graph_lock_int.h"
 
 static bool lock_function_is_running(void);
 static bool sleeps_in_rdlock(const GhostCoroutine *co);

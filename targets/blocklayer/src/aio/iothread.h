@@ -3,7 +3,7 @@
 #ifndef BLOCK_IOTHREAD_H
 #define BLOCK_IOTHREAD_H
 
-#include "aio.h"
+#include "aio/aio.h"
 
 typedef struct IOThread IOThread;
 

@@ -3,9 +3,9 @@
  * Life and death of an AioContext. It lives as long as somebody holds a reference: its creator,
  * and everybody who is in the middle of pushing a coroutine into it (aio_co.c).
  */
-#include "aio_int.h"
+#include "aio/aio_int.h"
 
-#include "graph_lock.h"
+#include "graph/graph_lock.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>

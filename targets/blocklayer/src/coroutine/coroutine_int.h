@@ -3,7 +3,7 @@
 #ifndef BLOCK_COROUTINE_INT_H
 #define BLOCK_COROUTINE_INT_H
 
-#include "coroutine.h"
+#include "coroutine/coroutine.h"
 
 #include <stdatomic.h>
 

@@ -7,8 +7,8 @@
 #ifndef BLOCK_CO_QUEUE_H
 #define BLOCK_CO_QUEUE_H
 
-#include "coroutine_int.h"
-#include "thread.h"
+#include "coroutine/coroutine_int.h"
+#include "util/thread.h"
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #ifndef BLOCK_THREAD_H
 #define BLOCK_THREAD_H
 
-#include "util.h"
+#include "util/util.h"
 
 #include <pthread.h>
 

@@ -3,7 +3,7 @@
 #ifndef BLOCK_AIO_INT_H
 #define BLOCK_AIO_INT_H
 
-#include "aio.h"
+#include "aio/aio.h"
 
 #include <stdatomic.h>
 

@@ -9,7 +9,7 @@
 #ifndef BLOCK_AIO_H
 #define BLOCK_AIO_H
 
-#include "coroutine.h"
+#include "coroutine/coroutine.h"
 
 #include <stdbool.h>
 #include <stdint.h>

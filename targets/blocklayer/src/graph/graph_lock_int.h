@@ -3,11 +3,11 @@
 #ifndef BLOCK_GRAPH_LOCK_INT_H
 #define BLOCK_GRAPH_LOCK_INT_H
 
-#include "graph_lock.h"
+#include "graph/graph_lock.h"
 
-#include "aio_int.h"
-#include "co_queue.h"
-#include "thread.h"
+#include "aio/aio_int.h"
+#include "colock/co_queue.h"
+#include "util/thread.h"
 
 /* One per context. Alone on its cache line, or every reader would slow down all others. */
 struct BdrvGraphRWlock {

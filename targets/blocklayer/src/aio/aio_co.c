@@ -3,9 +3,9 @@
  * Coroutines that move between contexts. Scheduling one costs a compare-and-swap, a push and the
  * scheduling of one bottom half, which enters everything that was pushed, in order.
  */
-#include "aio_int.h"
-#include "coroutine_int.h"
-#include "main_loop.h"
+#include "aio/aio_int.h"
+#include "coroutine/coroutine_int.h"
+#include "aio/main_loop.h"
 
 static void co_claim(Coroutine *co, const char *who);
 static void co_unclaim(Coroutine *co);

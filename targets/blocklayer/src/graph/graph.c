@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes and edges: intrusive lists, no index; walking costs nodes times edges. */
-#include "graph.h"
+#include "graph/graph.h"
 
-#include "graph_lock.h"
-#include "util.h"
+#include "graph/graph_lock.h"
+#include "util/util.h"
 
 static void bdrv_unlink(BdrvChild *edge);
 static BdrvChild *bdrv_find_edge(const BlockDriverState *parent, const BlockDriverState *child);

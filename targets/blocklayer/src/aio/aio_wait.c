@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waking those who wait in AIO_WAIT_WHILE(); a fence and a load when nobody does. */
-#include "aio_wait.h"
+#include "aio/aio_wait.h"
 
 AioWait global_aio_wait;
 

@@ -7,9 +7,9 @@
  * in another, so no address of a thread-local variable may live across a switch: they are read
  * and written only inside the noinline functions below.
  */
-#include "coroutine_int.h"
+#include "coroutine/coroutine_int.h"
 
-#include "main_loop.h"
+#include "aio/main_loop.h"
 
 #include <stdint.h>
 #include <sys/mman.h>

@@ -4,9 +4,9 @@
  * finds another thread's context in `co->ctx` and schedules the coroutine there, which cannot
  * enter it before the thread is back in its loop.
  */
-#include "co_queue.h"
+#include "colock/co_queue.h"
 
-#include "aio.h"
+#include "aio/aio.h"
 
 void coroutine_fn qemu_co_queue_wait(CoQueue *queue, QemuMutex *lock)
 {

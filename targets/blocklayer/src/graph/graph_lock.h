@@ -11,7 +11,7 @@
 #ifndef BLOCK_GRAPH_LOCK_H
 #define BLOCK_GRAPH_LOCK_H
 
-#include "coroutine.h"
+#include "coroutine/coroutine.h"
 
 /* From now on `ctx` may have readers. Called at the end of its creation. */
 void register_aiocontext(AioContext *ctx);

@@ -9,9 +9,9 @@
  * B4: fence N in aio_notify() pairs with fence P in aio_wait_for_work(). Without either one: the
  * notifier sees no poller, the poller sees no work, and the work waits for ever.
  */
-#include "aio_int.h"
+#include "aio/aio_int.h"
 
-#include "main_loop.h"
+#include "aio/main_loop.h"
 
 #include <errno.h>
 #include <poll.h>

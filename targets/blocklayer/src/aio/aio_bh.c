@@ -7,9 +7,9 @@
  * the home thread's clearing comes later in the order of the flags and sees everything that was
  * written before the scheduling.
  */
-#include "aio_int.h"
+#include "aio/aio_int.h"
 
-#include "main_loop.h"
+#include "aio/main_loop.h"
 
 static void bh_enqueue(QEMUBH *bh, unsigned new_flags);
 static void bh_push(AioContext *ctx, QEMUBH *bh);

@@ -10,7 +10,7 @@
 #ifndef BLOCK_COROUTINE_H
 #define BLOCK_COROUTINE_H
 
-#include "util.h"
+#include "util/util.h"
 
 #include <stdbool.h>
 

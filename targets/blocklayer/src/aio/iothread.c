@@ -3,10 +3,10 @@
  * An event loop per thread. The order to stop travels as a bottom half: aio_notify() alone would
  * only make the loop look at its lists again, and find nothing.
  */
-#include "iothread.h"
+#include "aio/iothread.h"
 
-#include "main_loop.h"
-#include "thread.h"
+#include "aio/main_loop.h"
+#include "util/thread.h"
 
 struct IOThread {
   pthread_t thread;

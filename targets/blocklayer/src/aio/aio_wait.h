@@ -9,8 +9,8 @@
 #ifndef BLOCK_AIO_WAIT_H
 #define BLOCK_AIO_WAIT_H
 
-#include "aio.h"
-#include "main_loop.h"
+#include "aio/aio.h"
+#include "aio/main_loop.h"
 
 #include <stdatomic.h>
 

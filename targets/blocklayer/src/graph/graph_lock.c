@@ -9,9 +9,9 @@
  * sees all that the last one did. Without A or B: a data race on the graph. B1, the fences F1 and
  * F2, is what keeps a new reader and a new writer from missing each other.
  */
-#include "graph_lock_int.h"
+#include "graph/graph_lock_int.h"
 
-#include "aio_wait.h"
+#include "aio/aio_wait.h"
 
 BdrvGraphLock bdrv_graph_lock = {.list_mutex = QEMU_MUTEX_INITIALIZER};
 

@@ -3,9 +3,9 @@
  * The main context, and the thread-local answer to "whose thread is this?". The answer is read
  * inside noinline functions only, because a coroutine may go on in another thread (coroutine.c).
  */
-#include "main_loop.h"
+#include "aio/main_loop.h"
 
-#include "aio_int.h"
+#include "aio/aio_int.h"
 
 static AioContext *main_context; /* written before the first and after the last other thread */
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every operation of the driver: who may do it, and the function that does. A bottom half of the
+ * main context may do what the main thread may; one of an IOThread only what every thread may.
+ */
+#include "ghost.h"
+
+enum {
+  MAIN = 1 << 0, /* the main thread, outside of coroutines */
+  COROUTINE = 1 << 1,
+  BOTTOM_HALF = 1 << 2, /* of an IOThread's context */
+  ANYWHERE = MAIN | COROUTINE | BOTTOM_HALF,
+};
+
+typedef struct Row {
+  uint8_t who; /* a mask */
+  GhostOperation *perform;
+} Row;
+
+static const Row rows[OP_COUNT + 1] = {
+    [OP_CREATE_CONTEXT] = {MAIN, op_create_context},
+    [OP_DELETE_CONTEXT] = {MAIN, op_delete_context},
+    [OP_START] = {ANYWHERE, op_start},
+    [OP_POST] = {ANYWHERE, op_post},
+    [OP_POLL] = {MAIN, op_poll},
+    [OP_WRLOCK] = {MAIN, op_wrlock},
+    [OP_WRUNLOCK] = {MAIN, op_wrunlock},
+    [OP_ATTACH] = {MAIN, op_attach},
+    [OP_DETACH] = {MAIN, op_detach},
+    [OP_RDLOCK] = {COROUTINE, op_rdlock},
+    [OP_RDUNLOCK] = {COROUTINE, op_rdunlock},
+    [OP_WALK] = {COROUTINE, op_walk},
+    [OP_MIGRATE] = {COROUTINE, op_migrate},
+    [OP_YIELD] = {COROUTINE, op_yield},
+    [OP_SLEEP] = {MAIN | COROUTINE, op_sleep},
+};
+
+static unsigned kind_of(unsigned actor)
+{
+  if (actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT) {
+    return COROUTINE;
+  }
+  if (actor - ACTOR_BH_FIRST < ACTOR_BH_COUNT) {
+    unsigned home = ghost.bottom_halves[actor - ACTOR_BH_FIRST].home;
+    return home == MAIN_CONTEXT ? MAIN : BOTTOM_HALF;
+  }
+  return MAIN;
+}
+
+static bool perform(unsigned actor, const ds_operation *op)
+{
+  const Row *row = &rows[op->code <= OP_COUNT ? op->code : 0];
+  unsigned kind = kind_of(actor);
+  bool done = (row->who & kind) && row->perform(actor, op);
+
+  if (kind == MAIN) {
+    contexts_reap();
+  }
+  return done;
+}
+
+void perform_script(unsigned actor)
+{
+  ds_operation op;
+
+  while (ds_next(actor, &op)) {
+    if (!perform(actor, &op)) {
+      ds_skip(actor);
+    }
+  }
+}
