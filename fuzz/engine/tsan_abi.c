@@ -139,13 +139,13 @@ HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
     point(m, DS_EV_RMW, OBJECT(a), CALLER);                                                        \
-    const T old = *a;                                                                              \
+    T old = *a;                                                                                    \
     if (m->model) {                                                                                \
-      m->model->rmw(m, ACCESS(T, a, order, CALLER), operation, v);                                 \
+      old = (T)m->model->rmw(m, ACCESS(T, a, order, CALLER), operation, v);                        \
     } else {                                                                                       \
       *a = (T)(expression);                                                                        \
     }                                                                                              \
-    observe(m, DS_EV_RMW, OBJECT(a), HOW(T, order), (uint64_t)old, (uint64_t)*a);                  \
+    observe(m, DS_EV_RMW, OBJECT(a), HOW(T, order), (uint64_t)old, (uint64_t)(T)(expression));     \
     return old;                                                                                    \
   }
 

@@ -3,6 +3,7 @@
 #include "scenarios.h"
 #include "threads.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -275,4 +276,17 @@ void plain_store_between(void)
   run_two(bump, look);
   *(int *)&flag = 9;
   run_two(bump, look);
+}
+
+static void *store_and_add(void *unused)
+{
+  atomic_store_explicit(&flag, 5, memory_order_relaxed);
+  assert(atomic_fetch_add_explicit(&flag, 1, memory_order_relaxed) == 5);
+  return unused;
+}
+
+/* A read-modify-write reads its thread's own store, also one that is still in a store buffer. */
+void add_to_own_store(void)
+{
+  run_two(store_and_add, look);
 }

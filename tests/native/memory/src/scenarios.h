@@ -33,7 +33,8 @@
   X(STACK_OF_ENDED_THREAD, stack_of_ended_thread)                                                  \
   X(HEAP_HAND_OVER, heap_hand_over)                                                                \
   X(LONG_HISTORY, long_history)                                                                    \
-  X(PLAIN_STORE_BETWEEN, plain_store_between)
+  X(PLAIN_STORE_BETWEEN, plain_store_between)                                                      \
+  X(ADD_TO_OWN_STORE, add_to_own_store)
 
 #define BROKEN(X)                                                                                  \
   X(USE_AFTER_FREE, use_after_free)                                                                \
