@@ -51,7 +51,7 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
   if (m->fiber_count >= m->fiber_limit) {
     finish(m, DS_UNKNOWN, DS_THREAD_LIMIT, 0, "limit of %u threads reached", m->fiber_limit);
   }
-  if (m->model && m->fiber_count >= NARROW_LANES - 1 && m->base_model == &memory_c11_narrow) {
+  if (m->model && m->fiber_count >= NARROW_LANES - 1 && m->base_model->wider) {
     m->needs_wide = 1;
     finish_quietly(m); /* run_once() begins this run again, with wide clocks */
   }

@@ -301,8 +301,9 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
   ds_switch(&m->host_sp, m->current->sp);
   m->running = 0;
   if (m->needs_wide) {
-    m->model = m->model == m->base_model ? &memory_c11_wide : m->model;
-    m->base_model = &memory_c11_wide;
+    const memory_model *wider = m->base_model->wider;
+    m->model = m->model == m->base_model ? wider : m->model;
+    m->base_model = wider;
     run_once(m, seed, result);
     return;
   }

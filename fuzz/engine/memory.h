@@ -46,6 +46,7 @@ typedef struct atomic_access {
 } atomic_access;
 
 typedef struct memory_model {
+  const memory_model *wider; /* the same with wide clocks; NULL: these are the widest */
   void (*begin)(ds_machine *m);
   void (*destroy)(ds_machine *m); /* free what begin() has ever reserved for this machine */
   /* A thread is created by `parent` (NULL: the first one), has ended and was waited for. */

@@ -4,4 +4,7 @@
 
 #define LANES NARROW_LANES
 #define MODEL memory_c11_narrow
+#define WIDER &memory_c11_wide
+#define STATE 0
+#define HISTORY_FILE "memory_history.inc"
 #include "memory_c11.inc"

@@ -4,4 +4,7 @@
 
 #define LANES WIDE_LANES
 #define MODEL memory_c11_wide
+#define WIDER NULL
+#define STATE 1
+#define HISTORY_FILE "memory_history.inc"
 #include "memory_c11.inc"
