@@ -374,7 +374,7 @@ def targets(target: str) -> None:
         click.echo(f"  {name} {rule.title}: {rule.sentence}")
     click.echo("\nplanted bugs")
     for bug in spec.bugs:
-        click.echo(f"  {bug.name:<24} breaks {bug.rule}  {bug.help}".rstrip())
+        click.echo(f"  {bug.name:<24} breaks {bug.rule}  {bug.zoo or bug.help}".rstrip())
 
 
 def _load(file: Path, target: str) -> tuple[Case, TargetSpec]:

@@ -81,7 +81,7 @@ async def hunt_bugs(
     rows: list[Row] = []
     for bug in bugs:
         if not control.signal:
-            wanted = dataclasses.replace(config, bug=bug.name, until_rule=bug.rule)
+            wanted = dataclasses.replace(config, bug=bug.name, until=bug.judged)
             summary = await hunt(wanted, view, control)
             rows.append(_row(bug, summary))
     if shipped_seconds and not control.signal:
@@ -96,7 +96,7 @@ def _row(bug: Bug | None, summary: Summary) -> Row:
     if bug is None:
         finding = summary.findings[0] if summary.findings else None
     else:
-        finding = summary.first_of(bug.rule)
+        finding = summary.first_of(bug.judged)
     others = tuple(str(f.signature) for f in summary.findings if f is not finding)
     return Row(bug, summary, finding, others)
 

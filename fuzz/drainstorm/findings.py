@@ -156,7 +156,7 @@ def _record(
         bucket=verdict.signature.bucket,
         signature=str(verdict.signature),
         verdict=verdict.kind,
-        rule=verdict.rule or verdict.outcome.word,
+        rule=verdict.judged,
         site=verdict.site,
         message=verdict.message,
         strategy=failure.strategy.name,

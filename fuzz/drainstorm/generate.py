@@ -35,6 +35,10 @@ ROOT_SCRIPT_MAX: Final = 16
 PROGRAM_MAX: Final = 96
 """Operations of a mutated program; a longer one only makes schedules slower."""
 
+GROUPS_MAX: Final = 3
+"""Groups of operations that a program keeps to: one that does a little of everything does nothing
+for long enough to go wrong (swarm testing: Groce et al., ISSTA 2012)."""
+
 _MOVES_MAX: Final = 24
 """How far a mutation moves a deviation's anchor along its thread."""
 
@@ -52,10 +56,12 @@ class ProgramGenerator:
         self._rng = rng
         self._table = OperationTable(spec)
         self._limits = Limits(steps=spec.limits.steps)
+        self._groups = frozenset(self._table.groups)
 
     def generate(self) -> Case:
         """A program from nothing, without a schedule."""
         rng, table = self._rng, self._table
+        self._groups = self._some_groups()
         set_up = rng.randint(1, SETUP_MAX) if table.makers else 0
         scripts: dict[int, list[Operation]] = {}
         most = LAUNCHED_MAX
@@ -82,6 +88,7 @@ class ProgramGenerator:
         """
         rng = self._rng
         program = list(case.program)
+        self._groups = self._groups_of(program)
         edits: list[Edit] = [
             self._insert, self._insert, self._delete, self._duplicate, self._swap,
             self._change_operand, self._change_operand, self._move_to_other_actor,
@@ -119,6 +126,32 @@ class ProgramGenerator:
 
     # ---------------------------------------------------------------- drawing
 
+    def _some_groups(self) -> frozenset[str]:
+        """Groups that one program keeps to; one program in eight to none."""
+        groups, rng = self._table.groups, self._rng
+        if len(groups) <= 1 or rng.random() < 1 / 8:
+            return frozenset(groups)
+        return frozenset(rng.sample(groups, rng.randint(1, min(GROUPS_MAX, len(groups)))))
+
+    def _groups_of(self, program: Iterable[Operation]) -> frozenset[str]:
+        """The groups that a program uses, sometimes with another one."""
+        groups, rng = self._table.groups, self._rng
+        used = {self._table.entry(op.code).group for op in program} - {""}
+        if not used:
+            return self._some_groups()
+        if len(used) < len(groups) and rng.random() < 1 / 8:
+            used.add(rng.choice([group for group in groups if group not in used]))
+        return frozenset(used)
+
+    def _is_active(self, entry: Entry) -> bool:
+        return not entry.group or entry.group in self._groups
+
+    def _makers(self) -> tuple[Entry, ...]:
+        return tuple(filter(self._is_active, self._table.makers))
+
+    def _ordinary(self, kind: str) -> tuple[Entry, ...]:
+        return tuple(filter(self._is_active, self._table.ordinary(kind)))
+
     def _case(self, program: Iterable[Operation]) -> Case:
         return Case(target=self._spec.name, program=tuple(program), limits=self._limits)
 
@@ -132,12 +165,12 @@ class ProgramGenerator:
         table, rng = self._table, self._rng
         script, ops = Script.empty(), list[Operation]()
         if kind == table.root_kind:
-            for entry in table.makers:
+            for entry in self._makers():
                 script.live[entry.makes] = set_up
                 ops.extend(self._operation(actor, entry, script, set_up) for _ in range(set_up))
-        choices = table.ordinary(kind)
+        choices = self._ordinary(kind)
         if kind == table.root_kind:
-            choices += tuple(e for e in table.makers if kind in e.actors)
+            choices += tuple(e for e in self._makers() if kind in e.actors)
         for _ in range(length):
             fitting = [e for e in choices if self._wanted(e, script)]
             if not fitting:
@@ -189,7 +222,7 @@ class ProgramGenerator:
         """Give every script an operation that launches its actor, mostly in the root's script."""
         rng = self._rng
         result = {root_actor: root}
-        skip = min(len(root), set_up * len(self._table.makers))
+        skip = min(len(root), set_up * len(self._makers()))
         for actor in sorted(scripts):
             entry = self._table.launchers[self._spec.actor_kind(actor)]
             able = [a for a in result if self._spec.actor_kind(a) in entry.actors]
@@ -237,8 +270,8 @@ class ProgramGenerator:
         kind = self._rng.choice(kinds)
         fitting = [a for a in used if self._spec.actor_kind(a) == kind]
         actor = self._rng.choice(fitting or [self._table.first_index[kind]])
-        choices = self._table.ordinary(kind) + tuple(
-            e for e in self._table.makers if kind == self._table.root_kind
+        choices = self._ordinary(kind) + tuple(
+            e for e in self._makers() if kind == self._table.root_kind
         )
         if choices:
             entry = self._rng.choices(choices, [e.weight for e in choices])[0]

@@ -55,7 +55,8 @@ class HuntConfig:
         from_nothing: Whether to leave out `corpus/seeds/`.
         strategies: The rotation.
         state_dir: Where findings are stored.
-        until_rule: End at the first finding that breaks this rule; empty: use the whole budget.
+        until: End at the first finding that breaks this rule or has this outcome; empty: use the
+            whole budget.
         shrink_seconds: Wall-clock bound of shrinking one finding.
     """
 
@@ -67,7 +68,7 @@ class HuntConfig:
     from_nothing: bool = False
     strategies: tuple[Strategy, ...] = PORTFOLIO
     state_dir: Path = Path(".drainstorm")
-    until_rule: str = ""
+    until: str = ""
     shrink_seconds: float = 5.0
 
     @property
@@ -98,9 +99,9 @@ class Summary:
     known_failures: int = 0
     suppressed: Counter[str] = field(default_factory=Counter)
 
-    def first_of(self, rule: str) -> Finding | None:
-        """The first finding that breaks this rule."""
-        return next((f for f in self.findings if f.verdict.rule == rule), None)
+    def first_of(self, judged: str) -> Finding | None:
+        """The first finding that breaks this rule or has this outcome."""
+        return next((f for f in self.findings if f.verdict.judged == judged), None)
 
 
 class Control:
@@ -302,7 +303,7 @@ class _Hunt:
         finding = await trio.to_thread.run_sync(work, limiter=limiter)
         self._summary.findings.append(finding)
         self._view.result(*finding.lines())
-        if self._config.until_rule and finding.verdict.rule == self._config.until_rule:
+        if self._config.until and finding.verdict.judged == self._config.until:
             self._control.stop()
 
 

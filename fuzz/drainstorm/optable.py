@@ -30,6 +30,7 @@ class Entry:
         launches: kind of actor that this operation sets going; empty: none.
         makes: operand kind of which this operation sets up one more; empty: none.
         removes: operand kind of which this operation takes one away; empty: none.
+        group: what it belongs to; empty: to everything.
     """
 
     code: int
@@ -44,6 +45,7 @@ class Entry:
     launches: str
     makes: str
     removes: str
+    group: str
 
 
 @dataclass(slots=True)
@@ -116,11 +118,13 @@ class OperationTable:
                 launches=next((k for k in op.operands if k in kinds), ""),
                 makes=hints.makes.get(op.name, ""),
                 removes=hints.removes.get(op.name, ""),
+                group=op.group,
             )
             for code, op in enumerate(spec.operations, 1)
         )
         self.launchers = {e.launches: e for e in self.entries if e.launches}
         self.makers = tuple(e for e in self.entries if e.makes)
+        self.groups = tuple(dict.fromkeys(e.group for e in self.entries if e.group))
         self.closer = {e.closes: e for e in self.entries if e.closes}
 
     def entry(self, code: int) -> Entry:

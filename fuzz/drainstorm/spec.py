@@ -43,13 +43,20 @@ class ActorKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperationSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One operation of the driver; `weight` is how often generators choose it (1.0: usual)."""
+    """One operation of the driver.
+
+    Args:
+        weight: how often generators choose it (1.0: usual).
+        group: what it belongs to; a generated program keeps to some of the groups. Empty: all of
+            them.
+    """
 
     name: str
     actors: tuple[str, ...]
     operands: tuple[str, ...] = ()
     help: str = ""
     weight: float = 1.0
+    group: str = ""
 
 
 class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +64,9 @@ class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         seed: program of `corpus/seeds/<target>/` that can show it, without `.case`; empty: none.
+        verdict: the outcome's word ("use-after-free") of a rule that the machine itself judges;
+            empty: the driver judges the rule.
+        zoo: names of the historic defects that it stands for, "GL-01"; empty: none.
     """
 
     name: str
@@ -64,6 +74,13 @@ class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: str
     seed: str = ""
     help: str = ""
+    verdict: str = ""
+    zoo: str = ""
+
+    @property
+    def judged(self) -> str:
+        """What a verdict must name to be about this bug: a rule, or an outcome's word."""
+        return self.verdict or self.rule
 
 
 class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -313,7 +330,8 @@ def find_target(name: str | Path) -> TargetSpec:
     """A target by name ("blocklayer") or by the path of its `target.toml` (or of its folder).
 
     A name is looked for as `targets/NAME/target.toml` in the current folder, its parents, and
-    beside the source tree of this package.
+    beside the source tree of this package. A folder may hold more than one description: a second
+    one is called NAME.target.toml.
     """
     text = str(name)
     if isinstance(name, Path) or "/" in text or text.endswith(".toml"):
@@ -323,6 +341,8 @@ def find_target(name: str | Path) -> TargetSpec:
     for root in _roots():
         for path in sorted(root.glob("targets/*/target.toml")):
             known.setdefault(path.parent.name, path)
+        for path in sorted(root.glob("targets/*/*.target.toml")):
+            known.setdefault(path.name.removesuffix(".target.toml"), path)
     if text not in known:
         listed = ", ".join(known) if known else "none found here"
         raise UsageError(

@@ -76,11 +76,16 @@ class Signature:
         text = f"{self.outcome.word}\0{self.rule}\0{self.site}"
         return hashlib.sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:8]
 
+    @property
+    def judged(self) -> str:
+        """The rule that was broken; where the machine itself judged, the outcome's word."""
+        return self.rule or self.outcome.word
+
     def expect(self) -> Expect:
         """The expectation that exactly this signature meets."""
         if self.outcome is Outcome.OK:
             return Expect("PASS")
-        return Expect(self.outcome.kind, self.rule or self.outcome.word, self.site)
+        return Expect(self.outcome.kind, self.judged, self.site)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,11 @@ class Verdict:
     def signature(self) -> Signature:
         """What stays the same when the case shrinks."""
         return Signature(self.outcome, self.rule, self.site)
+
+    @property
+    def judged(self) -> str:
+        """The rule that was broken; where the machine itself judged, the outcome's word."""
+        return self.signature.judged
 
     def matches(self, expect: Expect) -> bool:
         """Whether this is the expected verdict; empty fields of `expect` match everything."""

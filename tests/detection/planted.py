@@ -25,7 +25,7 @@ _PATCHED = re.compile(r"^--- a/(\S+)$", re.MULTILINE)
 
 
 def header(patch: Path) -> dict[str, str]:
-    """What stands before the diff: "What", "Rule", "Verdict", "Source", each on one line."""
+    """What stands before the diff: "What", "Rule", "Verdict", "Zoo", "Source", each on one line."""
     prose = patch.read_text().partition("\n--- ")[0]
     return {key: " ".join(value.split()) for key, value in _HEADER.findall(prose)}
 
@@ -59,12 +59,15 @@ def batches(machine: Machine, case: Case, seed: int) -> Iterator[Totals]:
         turn += 1
 
 
-def search(machine: Machine, case: Case, seed: int, *, until: Callable[[Totals], bool]) -> Totals:
+def search(
+    machine: Machine, case: Case, seed: int, *, until: Callable[[Totals], bool],
+    schedules: int = BUDGET_SCHEDULES,
+) -> Totals:  # fmt: skip
     """Run batches until they add up to what is wanted, or the budget of schedules is used up."""
     totals = Totals()
     for batch in batches(machine, case, seed):
         totals += batch
-        if until(batch) or totals.runs >= BUDGET_SCHEDULES:
+        if until(batch) or totals.runs >= schedules:
             break
     return totals
 

@@ -26,7 +26,7 @@ def test_a_planted_bug_is_found_from_its_seed_program_with_its_rule(bug: Bug) ->
     program = seed_of(SPEC, bug)
 
     def is_found(batch: Totals) -> bool:
-        return batch.first_fail is not None and batch.first_fail.rule == bug.rule
+        return batch.first_fail is not None and batch.first_fail.judged == bug.judged
 
     with Machine(build(SPEC, bug=bug.name)) as machine:
         for seed in range(SEEDS):

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
+import msgspec
 import pytest
 
 from drainstorm.case import Case, Operation
@@ -92,3 +94,23 @@ def test_legal_drops_an_unlock_without_its_lock(blocklayer: TargetSpec) -> None:
     lock, unlock = (blocklayer.operation_code(n) for n in ("rdlock", "rdunlock"))
     program = [Operation(1, unlock), Operation(1, lock), Operation(1, lock), Operation(1, unlock)]
     assert table.legal(program) == [Operation(1, lock), Operation(1, unlock)]
+
+
+def test_a_program_keeps_to_some_groups_of_operations(blocklayer: TargetSpec) -> None:
+    names = [operation.name for operation in blocklayer.operations]
+    groups = {name: f"g{index % 7}" for index, name in enumerate(names) if index >= 4}
+    operations = tuple(
+        msgspec.structs.replace(operation, group=groups.get(operation.name, ""))
+        for operation in blocklayer.operations
+    )
+    spec = dataclasses.replace(blocklayer, operations=operations)
+    generator = ProgramGenerator(spec, random.Random(7))
+
+    used = [
+        {groups.get(names[op.code - 1], "") for op in generator.generate().program} - {""}
+        for _ in range(200)
+    ]
+
+    few = sum(len(program) <= 3 for program in used)
+    assert few > 150
+    assert set().union(*used) > {"g0", "g1", "g2"}

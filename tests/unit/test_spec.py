@@ -123,3 +123,9 @@ def test_a_pattern_without_files_is_an_error(tmp_path: Path) -> None:
     path.write_text(TALLY.read_text())
     with pytest.raises(TargetError, match=r"sources = 'src/\*.c' matches no file"):
         load_target(path).source_files()
+
+
+def test_a_folder_may_hold_a_second_description() -> None:
+    spec = find_target("behaviours")
+    assert spec.folder == find_target("blocklayer").folder
+    assert spec.name == "behaviours"

@@ -74,14 +74,14 @@ def _from_program(machine: Machine, case: Case, bug: Bug, seed: int, cap: int) -
         strategy = PORTFOLIO[turn % len(PORTFOLIO)].with_seed(derive_seed(seed, 0, turn))
         totals = machine.batch(case, strategy, min(_CHUNK, cap - runs))
         runs, turn = runs + totals.runs, turn + 1
-        if totals.first_fail is not None and totals.first_fail.rule == bug.rule:
+        if totals.first_fail is not None and totals.first_fail.judged == bug.judged:
             return _Found(True, runs, time.thread_time() - start)
     return _Found(False, runs, time.thread_time() - start)
 
 
 def _from_nothing(machine: Machine, spec: TargetSpec, bug: Bug, seed: int, cap: float) -> _Found:
     explorer = Explorer(spec, seed=seed, shard=0, strategies=PORTFOLIO)
-    worker = Worker(machine, explorer, is_known=lambda signature: signature.rule != bug.rule)
+    worker = Worker(machine, explorer, is_known=lambda signature: signature.judged != bug.judged)
     runs, start = 0, time.thread_time()
     while time.thread_time() - start < cap:
         done = worker.slice(lambda: False)
