@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KINDS: Final = ("run", "signal", "read", "spurious", "flush")
 """Names of the questions that the machine asks, by `Deviation.kind` (DS_KIND_* in engine.h)."""
 
-MODELS: Final = ("sc", "c11", "tso")
+MODELS: Final = ("sc", "c11", "tso", "c11-graph")
 """Names of the memory models, by number (DS_MODEL_* in engine.h)."""
 
 CHECKS: Final = ("access", "leak", "spurious", "c20-sequences")

@@ -273,7 +273,10 @@ def convert(source: Path, destination: Path, target: str) -> None:
     help="Most switches away from a thread that can run; -1: any number.",
 )
 @click.option(
-    "--model", type=click.Choice(MODELS), default=None, help="Memory model. Default: the case's."
+    "--model",
+    type=click.Choice(MODELS),
+    default=None,
+    help="Memory model. Default: the case's, c11 in its complete form c11-graph.",
 )
 @click.option(
     "--max-executions",
@@ -321,11 +324,9 @@ def verify(
     else:
         spec = find_target(target or "blocklayer")
         case = from_program(program, spec)
-    if model is not None:
-        case = dataclasses.replace(case, limits=dataclasses.replace(case.limits, model=model))
     chosen = case.bug if bug is None else spec.bug(bug).name if bug else ""
     search = functools.partial(
-        run_verify, case, spec, bug=chosen, preemptions=preemptions,
+        run_verify, case, spec, bug=chosen, preemptions=preemptions, model=model,
         executions_max=max_executions, store=Store(state_dir),
     )  # fmt: skip
     work = _verify(lambda hold: search(hold=hold), as_json=as_json)

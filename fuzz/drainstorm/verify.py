@@ -40,13 +40,20 @@ if TYPE_CHECKING:
 EXECUTIONS_MAX: Final = 10_000_000
 ANY_PREEMPTIONS: Final = -1
 
+COMPLETE: Final = {"c11": "c11-graph"}
+"""The form of a memory model that misses less, for those that hunt with a faster one."""
+
+_LOAD_BUFFERING: Final = (
+    "load buffering (a store that is seen before an earlier load of its thread is done)"
+)
 _NOT_MODELLED: Final = {
     "sc": (),
     "tso": (),
     "c11": (
-        "load buffering (a store that is seen before an earlier load of its thread is done)",
+        _LOAD_BUFFERING,
         "2+2W relaxed (two stores of one thread that others see in the other order)",
     ),
+    "c11-graph": (_LOAD_BUFFERING,),
 }
 """What a model allows and the machine never shows, by model."""
 
@@ -148,6 +155,7 @@ def verify(
     *,
     bug: str = "",
     preemptions: int = 2,
+    model: str | None = None,
     executions_max: int = EXECUTIONS_MAX,
     store: Store,
     hold: Callable[[Machine], None] = lambda machine: None,
@@ -157,6 +165,7 @@ def verify(
     Args:
         bug: Planted bug to build; empty: the shipped implementation.
         preemptions: Bound, tried from 0 upwards; -1: no bound.
+        model: Memory model; None: the case's, in the form that misses least (COMPLETE).
         executions_max: Most executions of one bound.
         store: Where a finding goes.
         hold: Given the machine before it works, so that another thread can interrupt it.
@@ -167,7 +176,9 @@ def verify(
         StoreError: a finding cannot be stored.
     """
     built = build(spec, bug=bug or None)
-    case = dataclasses.replace(case, schedule=(), expect=None, bug=bug, story=())
+    model = model or COMPLETE.get(case.limits.model, case.limits.model)
+    limits = dataclasses.replace(case.limits, model=model)
+    case = dataclasses.replace(case, schedule=(), limits=limits, expect=None, bug=bug, story=())
     with Machine(built) as machine:
         hold(machine)
         started = time.monotonic()

@@ -56,7 +56,13 @@ typedef struct ds_deviation {
   uint32_t answer;
 } ds_deviation;
 
-enum { DS_MODEL_SC = 0, DS_MODEL_C11 = 1, DS_MODEL_TSO = 2, DS_MODELS = 3 };
+enum {
+  DS_MODEL_SC = 0,
+  DS_MODEL_C11 = 1, /* modification order is the order of execution: fast, shows no 2+2W */
+  DS_MODEL_TSO = 2,
+  DS_MODEL_C11_GRAPH = 3, /* modification order as far as it matters: for verify and litmus */
+  DS_MODELS = 4,
+};
 
 /* What is judged besides the driver's rules; off: not looked at, and faster. */
 enum {

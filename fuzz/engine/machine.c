@@ -81,6 +81,8 @@ void ds_machine_destroy(ds_machine *m)
   }
   memory_c11_narrow.destroy(m);
   memory_c11_wide.destroy(m);
+  memory_graph_narrow.destroy(m);
+  memory_graph_wide.destroy(m);
   free(m->races);
   free(m->suppressed);
   free(m->buffers);
@@ -254,12 +256,16 @@ static void prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint3
       c->thread_limit && c->thread_limit < DS_THREAD_MAX ? c->thread_limit : DS_THREAD_MAX;
   m->bytes = c->bytes;
   m->byte_count = c->byte_count;
-  m->weak = c->model == DS_MODEL_C11;
+  m->weak = c->model == DS_MODEL_C11 || c->model == DS_MODEL_C11_GRAPH;
   m->spurious = (c->checks & DS_CHECK_SPURIOUS) != 0;
   m->release_sequence_c20 = (c->checks & DS_CHECK_SEQUENCE_C20) != 0;
-  m->base_model = m->weak || c->model == DS_MODEL_TSO || c->checks & DS_CHECK_ACCESS
-                      ? &memory_c11_narrow
-                      : NULL;
+  if (c->model == DS_MODEL_C11_GRAPH) {
+    m->base_model = &memory_graph_narrow;
+  } else if (m->weak || c->model == DS_MODEL_TSO || c->checks & DS_CHECK_ACCESS) {
+    m->base_model = &memory_c11_narrow;
+  } else {
+    m->base_model = NULL;
+  }
   m->model = c->model == DS_MODEL_TSO ? &memory_tso : m->base_model;
   if (c->model == DS_MODEL_TSO && !m->buffers) {
     m->buffers = calloc(DS_THREAD_MAX, sizeof *m->buffers);

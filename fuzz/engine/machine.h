@@ -234,7 +234,7 @@ struct ds_machine {
   shadow_cell *shadow;
   shadow_cell numbered[NUMBERED]; /* of DESCRIPTOR_OBJECT() and THREAD_OBJECT() */
   access_cell *cells;
-  void *model_state[2];         /* narrow, wide clocks */
+  void *model_state[4];         /* of each model with histories: STATE in memory_*.c */
   struct store_buffer *buffers; /* memory_tso, one per thread */
   uint8_t weak, spurious, release_sequence_c20, needs_wide, want_wide;
   struct race_record *races; /* distinct ones of this machine */

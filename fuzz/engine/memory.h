@@ -94,6 +94,7 @@ static inline void sync_acquire(ds_machine *m, uint16_t clock)
 }
 
 extern const memory_model memory_c11_narrow, memory_c11_wide;
+extern const memory_model memory_graph_narrow, memory_graph_wide; /* c11-graph */
 extern const memory_model memory_tso; /* over one of the others: machine.base_model */
 
 enum { BUFFER_ENTRIES = 16 };

@@ -82,7 +82,11 @@ def test_carriage_returns_tabs_blank_lines_and_a_byte_order_mark_do_not_matter(
             "x.case:7: unknown limit 'speed'; allowed: model, checks, steps, threads",
         ),
         ("threads 4", "steps 4", "x.case:8: 'steps' stands already in line 7"),
-        ("threads 4", "model pso", "x.case:8: unknown memory model 'pso'; allowed: sc, c11, tso"),
+        (
+            "threads 4",
+            "model pso",
+            "x.case:8: unknown memory model 'pso'; allowed: sc, c11, tso, c11-graph",
+        ),
         ("threads 4", "checks luck", "x.case:8: unknown check 'luck'; allowed: access, leak"),
         ("program", "program x", "x.case:9: 'x' behind 'program'"),
         ("rdlock", "rdlok", "x.case:12: unknown operation 'rdlok' (did you mean 'rdlock'?)"),

@@ -92,7 +92,8 @@ def test_a_planted_bug_is_found_with_the_fewest_preemptions_and_stored(
 @pytest.mark.parametrize(
     ("program", "options", "reason"),
     [
-        ("main long_history", {}, "an older store than the machine keeps"),
+        ("main long_history", {"model": "c11"}, "an older store than the machine keeps"),
+        ("main longer_history", {}, "memory-limit in "),
         ("main plain_store_between", {}, "stored to plainly"),
         ("main ordered_by_fences", {"executions_max": 5}, "at most 5 were asked for"),
         ("main ordered_by_fences", {"limits": {"steps": 6}}, "step-limit in "),

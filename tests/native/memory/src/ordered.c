@@ -250,9 +250,11 @@ void heap_hand_over(void)
   }
 }
 
+static int stores = 12;
+
 static void *count_up(void *unused)
 {
-  for (int i = 1; i <= 12; i++) {
+  for (int i = 1; i <= stores; i++) {
     atomic_store_explicit(&flag, i, memory_order_relaxed);
   }
   return unused;
@@ -264,9 +266,16 @@ static void *look(void *unused)
   return unused;
 }
 
-/* More stores than the machine keeps. */
+/* More stores than c11 keeps. */
 void long_history(void)
 {
+  run_two(count_up, look);
+}
+
+/* More stores than c11-graph keeps while somebody may still read them. */
+void longer_history(void)
+{
+  stores = 80;
   run_two(count_up, look);
 }
 
@@ -289,4 +298,15 @@ static void *store_and_add(void *unused)
 void add_to_own_store(void)
 {
   run_two(store_and_add, look);
+}
+
+/* Any number of stores, as long as everybody who lives knows of the later ones. */
+void known_stores(void)
+{
+  run_two(store_and_add, look);
+  for (int i = 0; i < 150; i++) {
+    atomic_store_explicit(&flag, i, memory_order_relaxed);
+    atomic_fetch_add_explicit(&flag, 1, memory_order_relaxed);
+    assert(atomic_load_explicit(&flag, memory_order_relaxed) == i + 1);
+  }
 }

@@ -34,7 +34,8 @@
   X(HEAP_HAND_OVER, heap_hand_over)                                                                \
   X(LONG_HISTORY, long_history)                                                                    \
   X(PLAIN_STORE_BETWEEN, plain_store_between)                                                      \
-  X(ADD_TO_OWN_STORE, add_to_own_store)
+  X(ADD_TO_OWN_STORE, add_to_own_store)                                                            \
+  X(KNOWN_STORES, known_stores)
 
 #define BROKEN(X)                                                                                  \
   X(USE_AFTER_FREE, use_after_free)                                                                \
@@ -50,10 +51,13 @@
 #define WAITING(X) X(LOST_SIGNAL, lost_signal)
 extern int lost_signal_sent;
 
+/* More than one limit allows. */
+#define LONG(X) X(LONGER_HISTORY, longer_history)
+
 /* Not the same when it is repeated. */
 #define UNSTEADY(X) X(READ_THE_PROCESSOR, read_the_processor)
 
-#define SCENARIOS(X) RACY(X) ORDERED(X) BROKEN(X) WAITING(X) UNSTEADY(X)
+#define SCENARIOS(X) RACY(X) ORDERED(X) BROKEN(X) WAITING(X) LONG(X) UNSTEADY(X)
 
 #define DECLARE_SCENARIO(code, name) void name(void);
 SCENARIOS(DECLARE_SCENARIO)
