@@ -91,6 +91,7 @@ void sim_free(void *block)
     return;
   }
   ds_machine *m = ds_current;
+  finish_staged(m);
   block_header *h = header_of(m, block, CALLER);
   if (m->model) {
     m->model->settle(m, 0);
@@ -209,6 +210,7 @@ int sim_munmap(void *address, size_t bytes)
   const uint32_t slot = slot_of(m, (uintptr_t)address);
 
   (void)bytes;
+  finish_staged(m);
   if (slot != NOBODY && m->model) {
     m->model->settle(m, 0);
     close_slot(m, slot, CALLER);

@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "profile.h"
 #include "race.h"
+#include "relaxed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ void ds_machine_destroy(ds_machine *m)
   memory_c11_wide.destroy(m);
   memory_graph_narrow.destroy(m);
   memory_graph_wide.destroy(m);
+  relaxed_destroy(m);
   free(m->races);
   free(m->suppressed);
   free(m->buffers);
@@ -228,7 +230,7 @@ static void reset(ds_machine *m, ds_result *result)
   m->now_ns = 1000000000; /* a clock that shows 0 is too special */
   m->descriptor_count = m->task_count = m->key_count = 0;
   m->deviation_count = m->waiter_count = 0;
-  m->byte_next = 0;
+  m->byte_next = m->staged_count = 0;
   memset(m->channels, 0, sizeof m->channels);
   m->uninterrupted = NOBODY;
   m->fuel = m->fuel_start = 1;
@@ -270,6 +272,7 @@ static void prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint3
   if (c->model == DS_MODEL_TSO && !m->buffers) {
     m->buffers = calloc(DS_THREAD_MAX, sizeof *m->buffers);
   }
+  relaxed_prepare(m, c);
 }
 
 /* What only the end of a run shows; a failure that ended it comes first. */
@@ -318,7 +321,7 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
     m->pct_longest = m->choice_points;
   }
   judge_end(m);
-  result->steps = m->steps;
+  result->steps = m->steps + (uint32_t)(m->fuel_start - m->fuel); /* since the last question */
   result->choices = m->choices;
   result->switches = m->switches;
   result->trace_hash = m->trace_hash;
@@ -492,15 +495,4 @@ COPY_OUT(ds_waiters, ds_waiter, waiters, waiter_count)
 const char *ds_text(const ds_machine *m, uint32_t offset)
 {
   return offset && offset < m->text_bytes ? m->text + offset : "";
-}
-
-const uint8_t *ds_coverage(const ds_machine *m, uint64_t *size)
-{
-  *size = m->target.text.bytes;
-  return m->target.coverage;
-}
-
-void ds_coverage_clear(ds_machine *m)
-{
-  memset(m->target.coverage, 0, m->target.text.bytes);
 }
