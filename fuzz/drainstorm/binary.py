@@ -12,18 +12,19 @@ self-delimiting records in any order; the first byte says what a record is:
 
 Numbers are little endian. A record cut off by the end is padded with zero bytes. Operations that
 their actor may not do, unknown or damaged texts and what exceeds a bound are dropped. Of several
-answers at one anchor, limits, expectations or bugs the last one counts. Zero bytes are no-ops,
-so that the empty and the zero string are the empty, quiet case.
+answers at one anchor, limits, faults, expectations or bugs the last one counts. Zero bytes are
+no-ops, so that the empty and the zero string are the empty, quiet case.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from drainstorm import case as model
-from drainstorm.case import Case, Deviation, Expect, Limits, Operation, Place, clean_text
+from drainstorm.case import Case, Deviation, Expect, Limits, Operation, clean_text
 
 if TYPE_CHECKING:
     from drainstorm.spec import TargetSpec
@@ -39,8 +40,8 @@ TEXT_NOTE: Final = 4
 """Belongs to the operation record before it."""
 TEXT_TARGET: Final = 5
 """For readers that do not know the target yet; decode() is told it."""
-TEXT_RELAXED: Final = 6
-"""A place whose plain accesses are relaxed atomic ones: "src/graph.c:17"."""
+TEXT_FAULTS: Final = 6
+"""The faults of the limits, as words: a record of its own, so that older bytes mean the same."""
 
 OPERATION_BYTES: Final = 4
 DEVIATION_BYTES: Final = 11
@@ -99,8 +100,8 @@ class _Texts:
         self.spec = spec
         self.expect: Expect | None = None
         self.bug = ""
+        self.faults: tuple[str, ...] = ()
         self.story: list[str] = []
-        self.relaxed: set[Place] = set()
 
     def take(self, kind: int, text: str, program: list[Operation], *, may_note: bool) -> None:
         """One text record; unknown kinds and impossible values are dropped."""
@@ -114,10 +115,8 @@ class _Texts:
         elif kind == TEXT_BUG:
             if self.spec.has_bug(text):
                 self.bug = text
-        elif kind == TEXT_RELAXED:
-            place = Place.parse(text)
-            if place is not None and len(self.relaxed) < model.PLACES_MAX:
-                self.relaxed.add(place)
+        elif kind == TEXT_FAULTS:
+            self.faults = model.faults_of(text.split())
         elif kind == TEXT_EXPECT:
             words = text.split(None, 2)
             if words and words[0] in model.VERDICTS:
@@ -173,25 +172,25 @@ def decode(data: bytes, spec: TargetSpec) -> Case:
         target=spec.name,
         program=tuple(program),
         schedule=tuple(sorted(schedule.values())),
-        limits=limits,
+        limits=replace(limits, faults=texts.faults) if texts.faults else limits,
         expect=texts.expect,
         bug=texts.bug,
         story=tuple(texts.story),
-        relaxed=model.unique_places(texts.relaxed),
     )
 
 
 def encode(case: Case, spec: TargetSpec) -> bytes:
-    """The canonical bytes of a case: target, limits, story, places, operations, deviations, ..."""
+    """The canonical bytes of a case: target, limits, story, operations, deviations, verdict."""
     case = case.normalised(spec)
     parts = [_text_record(TEXT_TARGET, spec.name)]
-    if case.limits != Limits():
-        limits = case.limits
+    limits = case.limits
+    if replace(limits, faults=()) != Limits():
         number = model.MODELS.index(limits.model)
         fields = (limits.steps, limits.threads, number, limits.check_bits)
         parts.append(bytes([LIMITS]) + _LIMITS.pack(*fields))
+    if limits.faults:
+        parts.append(_text_record(TEXT_FAULTS, " ".join(limits.faults)))
     parts += [_text_record(TEXT_STORY, line) for line in case.story]
-    parts += [_text_record(TEXT_RELAXED, str(place)) for place in case.relaxed]
     for op in case.program:
         parts.append(bytes((op.code, op.actor, op.a, op.b)))
         if op.note:

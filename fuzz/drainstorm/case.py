@@ -7,7 +7,6 @@ actor number means stands in the target's `TargetSpec`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +15,19 @@ if TYPE_CHECKING:
 
     from drainstorm.spec import TargetSpec
 
-KINDS: Final = ("run", "signal", "read", "spurious", "flush")
+FAULTS: Final = ("wakeup", "memory", "thread", "short", "interrupt", "timer")
+"""Names of what may go wrong because the schedule says so, by bit (DS_FAULT_* in engine.h)."""
+
+FAULTS_MOST: Final = 3
+"""A strategy lets at most so many faults happen in one run; a replay as many as its case says."""
+
+KINDS: Final = ("run", "signal", "read", "spurious", "flush", *FAULTS)
 """Names of the questions that the machine asks, by `Deviation.kind` (DS_KIND_* in engine.h)."""
 
 MODELS: Final = ("sc", "c11", "tso", "c11-graph")
 """Names of the memory models, by number (DS_MODEL_* in engine.h)."""
 
-CHECKS: Final = ("access", "leak", "spurious", "c20-sequences", "volatile")
+CHECKS: Final = ("access", "leak", "spurious", "c20-sequences")
 """Names of what is judged or allowed besides the rules, by bit (DS_CHECK_* in engine.h)."""
 
 CHECKS_DEFAULT: Final = ("access", "leak")
@@ -39,10 +44,6 @@ COUNT_MAX: Final = 2**32 - 1
 STEPS_DEFAULT: Final = 20_000
 STEPS_MAX: Final = 1_000_000
 THREADS_MAX: Final = 192
-PLACES_MAX: Final = 64
-LINE_MAX: Final = 9_999_999
-
-_PLACE: Final = re.compile(r"([^\s:#][^\s:]{0,254}):([1-9][0-9]{0,6})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +91,32 @@ class Limits:
         threads: simulated threads, 1..THREADS_MAX; 0 means what the target's description says.
         model: memory model, one of MODELS.
         checks: any of CHECKS, in their order.
+        faults: what may go wrong: any of FAULTS, in their order.
     """
 
     steps: int = STEPS_DEFAULT
     threads: int = 0
     model: str = "c11"
     checks: tuple[str, ...] = CHECKS_DEFAULT
+    faults: tuple[str, ...] = ()
 
     def clipped(self) -> Limits:
         """The nearest limits that are valid."""
         model = self.model if self.model in MODELS else MODELS[0]
         steps = min(max(self.steps, 1), STEPS_MAX)
         checks = tuple(check for check in CHECKS if check in self.checks)
-        return Limits(steps, min(max(self.threads, 0), THREADS_MAX), model, checks)
+        faults = faults_of(self.faults)
+        return Limits(steps, min(max(self.threads, 0), THREADS_MAX), model, checks, faults)
 
     @property
     def check_bits(self) -> int:
         """The checks as a mask: bit i is CHECKS[i]."""
         return sum(1 << CHECKS.index(check) for check in self.checks)
+
+    @property
+    def fault_bits(self) -> int:
+        """The faults as a mask: bit i is FAULTS[i]."""
+        return sum(1 << FAULTS.index(fault) for fault in self.faults)
 
 
 def checks_of(bits: int) -> tuple[str, ...]:
@@ -115,35 +124,10 @@ def checks_of(bits: int) -> tuple[str, ...]:
     return tuple(check for bit, check in enumerate(CHECKS) if bits >> bit & 1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A line of the target's source; stands for all plain accesses that are written there.
-
-    A line means the same in every build that has it, and wherever a compiler inlines it.
-
-    Args:
-        file: path relative to the target's folder, without blanks and colons.
-        line: 1..LINE_MAX.
-    """
-
-    file: str
-    line: int
-
-    @classmethod
-    def parse(cls, word: str) -> Place | None:
-        """The place that "src/aio.c:17" means; None: it means none."""
-        match = _PLACE.match(word)
-        if match is None or not word.isprintable():
-            return None
-        return cls(match[1], int(match[2]))
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-def unique_places(places: Iterable[Place]) -> tuple[Place, ...]:
-    """Places sorted, each once; those that cannot be written are dropped."""
-    return tuple(sorted({p for p in places if Place.parse(str(p)) == p}))[:PLACES_MAX]
+def faults_of(words: Iterable[str]) -> tuple[str, ...]:
+    """The faults that are named, in the order of FAULTS; other words mean nothing."""
+    named = frozenset(words)
+    return tuple(fault for fault in FAULTS if fault in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +166,6 @@ class Case:
         expect: the verdict that it must get; None: nobody has said.
         bug: planted bug with which `expect` holds; empty: the shipped implementation.
         story: lines of prose for the reader.
-        relaxed: where plain accesses are carried out as relaxed atomic ones: as scheduling points
-            that may read old values and are in no race.
     """
 
     target: str
@@ -193,7 +175,6 @@ class Case:
     expect: Expect | None = None
     bug: str = ""
     story: tuple[str, ...] = ()
-    relaxed: tuple[Place, ...] = ()
 
     def normalised(self, spec: TargetSpec) -> Case:
         """The same case in the only form in which it is stored.
@@ -213,7 +194,6 @@ class Case:
             expect=expect if expect is not None and expect.verdict in VERDICTS else None,
             bug=self.bug if spec.has_bug(self.bug) else "",
             story=tuple(clean_text(line) for line in self.story[:STORY_LINES_MAX]),
-            relaxed=unique_places(self.relaxed),
         )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from drainstorm.case import MODELS
+from drainstorm.case import FAULTS, MODELS, faults_of
 from drainstorm.errors import DrainstormError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drainstorm.case import Case
     from drainstorm.hunt import Control, HuntConfig, Summary
     from drainstorm.machine import Machine
-    from drainstorm.spec import TargetSpec
+    from drainstorm.spec import Fault, TargetSpec
     from drainstorm.verify import Verified
     from drainstorm.view import View
 
@@ -40,6 +40,25 @@ _CASE_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _TARGET = click.option(
     "--target", default="blocklayer", show_default=True, metavar="NAME|PATH",
     help="Target by name, or path of its target.toml.",
+)  # fmt: skip
+
+
+def _faults(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """The words of --faults; None: the option was not given."""
+    del context, parameter
+    words = [] if value in (None, "none") else str(value).replace(",", " ").split()
+    if unknown := [word for word in words if word not in (*FAULTS, "all")]:
+        raise UsageError(
+            f"--faults: unknown fault '{unknown[0]}'; known: {', '.join(FAULTS)}, all, none"
+        )
+    return None if value is None else FAULTS if "all" in words else faults_of(words)
+
+
+_FAULTS = click.option(
+    "--faults", default=None, metavar="NAMES", callback=_faults,
+    help=f"What may go wrong, with commas between: {', '.join(FAULTS)}; all; none.",
 )  # fmt: skip
 
 
@@ -93,21 +112,28 @@ def _shared_hunt_options(command: _F) -> _F:
     help="Hunt this planted bug until it is found; 'all': every one, then the shipped code.",
 )  # fmt: skip
 @_shared_hunt_options
+@_FAULTS
 def hunt(
     *, target: str, bug: str, seconds: float | None, seed: int, workers: int | None,
     from_nothing: bool, strategies: tuple[str, ...], state_dir: Path,
+    faults: tuple[Fault, ...] | None,
 ) -> None:  # fmt: skip
     """Hunt: generate programs and schedules, run them, keep what fails.
 
     Exit code: 0 nothing found, 1 a finding, 2 usage, 3 infrastructure, 130 and 143 signals.
     With --bug: 0 when each bug was found with its rule and the shipped code is clean, else 1.
     """
+    import msgspec
+
     from drainstorm.hunt import HuntConfig, run_supervised
     from drainstorm.spec import find_target
     from drainstorm.strategies import select
     from drainstorm.view import choose_view
 
     spec = find_target(target)
+    if faults is not None:
+        limits = msgspec.structs.replace(spec.limits, faults=faults)
+        spec = dataclasses.replace(spec, limits=limits)
     config = HuntConfig(
         spec=spec,
         seconds=seconds or (BUG_SECONDS if bug else PLAIN_SECONDS),
@@ -191,9 +217,11 @@ def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
 @click.option("--no-bug", is_flag=True, help="Run the shipped code, whatever the file says.")
 @click.option("--full", is_flag=True, help="Fold nothing in the timeline.")
 @click.option("--quiet", is_flag=True, help="Only the verdict.")
+@_FAULTS
 def replay(
-    *, file: Path, target: str, bug: str | None, no_bug: bool, full: bool, quiet: bool
-) -> None:
+    *, file: Path, target: str, bug: str | None, no_bug: bool, full: bool, quiet: bool,
+    faults: tuple[str, ...] | None,
+) -> None:  # fmt: skip
     """Replay a stored case: verdict, why, timeline.
 
     Exit code: 0 when the verdict is the expected one (no `expect` line: PASS), else 1.
@@ -201,6 +229,7 @@ def replay(
     from drainstorm.replay import replay as run_replay
 
     case, spec = _load(file, target)
+    case = _with_faults(case, faults)
     chosen = "" if no_bug else case.bug if bug is None else spec.bug(bug).name
     result = run_replay(case, spec, bug=chosen)
     lines = result.lines(file, width=_width(), full=full)
@@ -278,6 +307,7 @@ def convert(source: Path, destination: Path, target: str) -> None:
     default=None,
     help="Memory model. Default: the case's, c11 in its complete form c11-graph.",
 )
+@_FAULTS
 @click.option(
     "--max-executions",
     type=click.IntRange(1, 10**12),
@@ -301,6 +331,7 @@ def verify(
     bug: str | None,
     preemptions: int,
     model: str | None,
+    faults: tuple[str, ...] | None,
     max_executions: int,
     as_json: bool,
     state_dir: Path,
@@ -324,6 +355,7 @@ def verify(
     else:
         spec = find_target(target or "blocklayer")
         case = from_program(program, spec)
+    case = _with_faults(case, faults)
     chosen = case.bug if bug is None else spec.bug(bug).name if bug else ""
     search = functools.partial(
         run_verify, case, spec, bug=chosen, preemptions=preemptions, model=model,
@@ -376,6 +408,13 @@ def targets(target: str) -> None:
     click.echo("\nplanted bugs")
     for bug in spec.bugs:
         click.echo(f"  {bug.name:<24} breaks {bug.rule}  {bug.zoo or bug.help}".rstrip())
+
+
+def _with_faults(case: Case, faults: tuple[str, ...] | None) -> Case:
+    """The case, under these faults where the command line names any."""
+    if faults is None:
+        return case
+    return dataclasses.replace(case, limits=dataclasses.replace(case.limits, faults=faults))
 
 
 def _load(file: Path, target: str) -> tuple[Case, TargetSpec]:

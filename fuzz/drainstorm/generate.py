@@ -12,7 +12,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.case import KINDS, Case, Deviation, Limits, Operation, unique_schedule
+from drainstorm.case import (
+    KINDS,
+    Case,
+    Deviation,
+    Limits,
+    Operation,
+    faults_of,
+    unique_schedule,
+)
 from drainstorm.optable import OperationTable, Script
 
 if TYPE_CHECKING:
@@ -55,7 +63,7 @@ class ProgramGenerator:
         self._spec = spec
         self._rng = rng
         self._table = OperationTable(spec)
-        self._limits = Limits(steps=spec.limits.steps)
+        self._limits = Limits(steps=spec.limits.steps, faults=faults_of(spec.limits.faults))
         self._groups = frozenset(self._table.groups)
 
     def generate(self) -> Case:

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -308,10 +308,17 @@ class _Hunt:
 
 
 def seed_cases(spec: TargetSpec) -> tuple[Case, ...]:
-    """Programs of `corpus/seeds/<target>/` beside the targets' folder, without schedules."""
+    """Programs of `corpus/seeds/<target>/` beside the targets' folder, without schedules.
+
+    A program that names no faults gets those of the target's description.
+    """
     folder = spec.folder.parent.parent / "corpus" / "seeds" / spec.name
     return tuple(
-        Case(spec.name, stored.program, limits=stored.limits)
+        Case(
+            spec.name,
+            stored.program,
+            limits=replace(stored.limits, faults=stored.limits.faults or spec.limits.faults),
+        )
         for path in sorted(folder.glob("*.case"))
         for stored in [text.load(path, spec)]
     )

@@ -7,7 +7,7 @@ import difflib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -28,11 +28,21 @@ _RULE: Final = re.compile(r"[-*] \*\*(R\d+)\s+([^*]+?)\.?\*\*\s*(.*)\Z")
 _T = TypeVar("_T")
 
 
+Fault = Literal["wakeup", "memory", "thread", "short", "interrupt", "timer"]
+
+
 class TargetLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Default limits of a run: scheduling points, simulated threads (0: as many as there are)."""
+    """Default limits of a run.
+
+    Args:
+        steps: Scheduling points.
+        threads: Simulated threads, 0: as many as there are.
+        faults: What may go wrong in generated cases; the words of `case.FAULTS`.
+    """
 
     steps: int = 20_000
     threads: int = 0
+    faults: tuple[Fault, ...] = ()
 
 
 class ActorKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

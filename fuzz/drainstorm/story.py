@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.case import KINDS
+from drainstorm.case import FAULTS, KINDS
 from drainstorm.verdict import Outcome
 from drainstorm.wording import (
     event_words,
@@ -34,7 +34,7 @@ RACES_SHOWN: Final = 6
 MEANWHILE_SHOWN: Final = 3
 FRAMES_SHOWN: Final = 5
 
-_SILENT: Final = frozenset(("operation", "skip", "note", "fail", "woken"))
+_SILENT: Final = frozenset(("operation", "skip", "note", "fail", "fault", "woken"))
 _WRITES: Final = frozenset(("store", "rmw", "cas"))
 _CHANGES: Final = frozenset(("store", "rmw", "cas", "lock", "unlock", "write", "signal"))
 
@@ -64,6 +64,7 @@ def tell(
     lines = _operations(run.events, spec)
     lines += _switches(run.events, schedule, spec, places)
     lines += _stale_reads(run.events, places)
+    lines += _faults(run.events, spec, places)
     lines += _other_decisions(schedule)
     lines += _accesses(run, places)
     lines += waiter_lines(run.waiters, places)
@@ -184,9 +185,21 @@ def _stale_reads(events: Sequence[Event], places: Mapping[int, str]) -> list[str
     return lines
 
 
+def _faults(events: Sequence[Event], spec: TargetSpec, places: Mapping[int, str]) -> list[str]:
+    """What went wrong because the schedule said so."""
+    faults = [event for event in events if event.kind == "fault"]
+    lines = [f"Faults that the schedule chose ({len(faults)})"] * bool(faults)
+    for event in faults:
+        place = place_words(event, places)
+        task = f" ({event.task})" if event.task else ""
+        lines.append(f"  T{event.thread}{task}: {event.text}" + (f" at {place}" if place else ""))
+    return lines
+
+
 def _other_decisions(schedule: Sequence[Deviation]) -> list[str]:
-    """Answers that are neither a switch nor a read: which waiter, spurious failures, buffers."""
-    counts = Counter(KINDS[d.kind] for d in schedule if KINDS[d.kind] not in ("run", "read"))
+    """Answers that are neither switch, read nor fault: which waiter, spurious failures, buffers."""
+    told = ("run", "read", *FAULTS)
+    counts = Counter(KINDS[d.kind] for d in schedule if KINDS[d.kind] not in told)
     return [f"Other decisions: {', '.join(f'{n} {kind}' for kind, n in counts.items())}"] * bool(
         counts
     )

@@ -10,8 +10,6 @@ Section headers stand at the margin, what belongs to them is indented:
     # A story, any number of lines.
     limits
       steps 500
-    relaxed
-      src/graph.c:17
     program
       main  create_context
       main  start co1 ctx1  # a note
@@ -28,7 +26,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from drainstorm import case as model
-from drainstorm.case import Case, Deviation, Expect, Limits, Operation, Place, clean_text
+from drainstorm.case import Case, Deviation, Expect, Limits, Operation, clean_text
 from drainstorm.errors import CaseError, UsageError
 from drainstorm.files import atomic_write
 from drainstorm.spec import did_you_mean, find_target
@@ -46,7 +44,7 @@ OPERAND_MAX: Final = 255
 
 _NUMBER: Final = re.compile(r"[0-9]{1,10}\Z")
 _DEVIATION: Final = re.compile(r"(\S+)\s+T(\S+)\s+@\s*(\S+)\s*->\s*(T?)(\S+)\Z")
-_SECTIONS: Final = ("limits", "relaxed", "program", "schedule")
+_SECTIONS: Final = ("limits", "program", "schedule")
 _HEADERS: Final = ("target", *_SECTIONS, "expect", "bug")
 
 _T = TypeVar("_T")
@@ -104,8 +102,6 @@ def render(case: Case, spec: TargetSpec) -> str:
     lines = [f"case {VERSION}", f"target {spec.name}"]
     lines += [f"# {line}".rstrip() for line in case.story]
     lines += _render_limits(case.limits)
-    if case.relaxed:
-        lines += ["relaxed", *(f"  {place}" for place in case.relaxed)]
     lines += ["program", *_render_program(case.program, spec)]
     if case.schedule:
         lines += ["schedule", *(f"  {render_deviation(d)}" for d in case.schedule)]
@@ -139,6 +135,8 @@ def _render_limits(limits: Limits) -> list[str]:
         lines.append(f"  model {limits.model}")
     if limits.checks != default.checks:
         lines.append(f"  checks {' '.join(limits.checks) or 'none'}")
+    if limits.faults != default.faults:
+        lines.append(f"  faults {' '.join(limits.faults) or 'none'}")
     if limits.steps != default.steps:
         lines.append(f"  steps {limits.steps}")
     if limits.threads != default.threads:
@@ -178,7 +176,6 @@ class _Parser:
         self.program: list[Operation] = []
         self.schedule: list[Deviation] = []
         self.limits = Limits()
-        self.relaxed: list[Place] = []
         self.expect: Expect | None = None
         self.bug = ""
         self.story: list[str] = []
@@ -206,7 +203,6 @@ class _Parser:
             expect=self.expect,
             bug=self.bug,
             story=tuple(self.story),
-            relaxed=model.unique_places(self.relaxed),
         )
 
     def version(self, line: str) -> None:
@@ -265,7 +261,6 @@ class _Parser:
         """An indented line."""
         readers: dict[str, Callable[[str], None]] = {
             "limits": self.limit,
-            "relaxed": self.place,
             "program": self.operation,
             "schedule": self.deviation,
         }
@@ -310,34 +305,27 @@ class _Parser:
             threads = self.value(value, 0, model.THREADS_MAX, "threads")
             self.limits = replace(self.limits, threads=threads)
         elif name == "checks":
-            self.limits = replace(self.limits, checks=self.checks(value))
+            words = self.words(value, model.CHECKS, "check")
+            self.limits = replace(self.limits, checks=words)
+        elif name == "faults":
+            words = self.words(value, model.FAULTS, "fault")
+            self.limits = replace(self.limits, faults=words)
         elif name != "model":
-            self.fail(f"unknown limit {_quoted(name)}; allowed: model, checks, steps, threads")
+            self.fail(
+                f"unknown limit {_quoted(name)}; allowed: model, checks, faults, steps, threads"
+            )
         elif value not in model.MODELS:
             self.fail(f"unknown memory model {_quoted(value)}; allowed: {', '.join(model.MODELS)}")
         else:
             self.limits = replace(self.limits, model=value)
 
-    def checks(self, value: str) -> tuple[str, ...]:
-        """`access leak`, in any order, or `none`."""
+    def words(self, value: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:
+        """`access leak`, in any order, or `none`; in the order of `known`."""
         words = [] if value == "none" else value.split()
         for word in words:
-            if word not in model.CHECKS:
-                self.fail(
-                    f"unknown check {_quoted(word)}; allowed: {', '.join(model.CHECKS)}, none"
-                )
-        return tuple(check for check in model.CHECKS if check in words)
-
-    def place(self, line: str) -> None:
-        """`src/graph.c:17`: plain accesses there are relaxed atomic ones."""
-        place = Place.parse(line)
-        if place is None:
-            self.fail(f"{_quoted(line)}: expected 'FILE:LINE', as in src/graph.c:17")
-        if place in self.relaxed:
-            self.fail(f"{_quoted(line)} stands already in this section")
-        if len(self.relaxed) >= model.PLACES_MAX:
-            self.fail(f"more than {model.PLACES_MAX} places")
-        self.relaxed.append(place)
+            if word not in known:
+                self.fail(f"unknown {what} {_quoted(word)}; allowed: {', '.join(known)}, none")
+        return tuple(word for word in known if word in words)
 
     def operation(self, line: str) -> None:
         """`main  start co1 ctx1  # note`."""

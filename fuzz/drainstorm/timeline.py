@@ -29,7 +29,7 @@ PLACE_COLUMN: Final = 40
 
 _REMARKABLE: Final = frozenset((
     "operation", "skip", "note", "fail", "create", "exit", "cas-failed", "trylock-failed",
-    "wait", "signal", "broadcast",
+    "wait", "signal", "broadcast", "fault",
 ))  # fmt: skip
 _CHANGES: Final = frozenset(("store", "rmw", "cas"))
 
@@ -212,7 +212,7 @@ def _is_plumbing(name: str) -> bool:
 
 def _has_anchor(event: Event) -> bool:
     """Whether the event itself is a scheduling point, at which a deviation may sit."""
-    return event.kind not in ("operation", "skip", "note", "fail", "woken")
+    return event.kind not in ("operation", "skip", "note", "fail", "fault", "woken")
 
 
 def _keep_around_switches(events: Sequence[Event], keep: list[bool]) -> None:

@@ -22,6 +22,7 @@ import msgspec
 
 from drainstorm import text
 from drainstorm.build import build
+from drainstorm.case import FAULTS_MOST
 from drainstorm.errors import UsageError
 from drainstorm.findings import Failure, Finding, secure, version
 from drainstorm.machine import Machine
@@ -57,7 +58,15 @@ _NOT_MODELLED: Final = {
 }
 """What a model allows and the machine never shows, by model."""
 
-_ALWAYS: Final = ("timers out of order", "failing allocations and system calls")
+_FAULT_WORDS: Final = {
+    "wakeup": "condition waits that end for no reason",
+    "memory": "failing allocations",
+    "thread": "threads that cannot be created",
+    "short": "short reads and writes",
+    "interrupt": "system calls that are interrupted",
+    "timer": "timers that fire early or out of order",
+}
+"""What is not tried unless the case says so (`case.FAULTS`)."""
 
 _STALE_READS: Final = "stale-reads"
 """The one approximation that is a declared bound like preemptions: stores do become visible."""
@@ -253,7 +262,10 @@ def _certificate(
     checks = case.limits.checks
     not_judged = [] if "access" in checks else ["data races and accesses to freed memory"]
     not_judged += [] if "leak" in checks else ["memory that is never freed"]
-    not_modelled = [*_NOT_MODELLED[case.limits.model], *_ALWAYS]
+    faults = case.limits.faults
+    not_modelled = [*_NOT_MODELLED[case.limits.model]]
+    not_modelled += [words for name, words in _FAULT_WORDS.items() if name not in faults]
+    not_modelled += [f"more than {FAULTS_MOST} faults in one run"] if faults else []
     if count := totals.bounded.get(_STALE_READS, 0):
         not_modelled.append(
             "still older stores after many stale reads of a thread in a row, "

@@ -59,8 +59,10 @@ def event_words(event: Event, spec: TargetSpec) -> str:
         return operation_words(event, spec)
     if event.kind == "skip":
         return "skipped: a precondition does not hold"
-    if event.kind in ("note", "fail"):
-        return f"{'FAIL ' if event.kind == 'fail' else ''}{event.text}"
+    if event.kind in ("note", "fail", "fault"):
+        before = "FAIL " if event.kind == "fail" else ""
+        behind = " (a fault that the schedule chose)" if event.kind == "fault" else ""
+        return f"{before}{event.text}{behind}"
     words = _VERBS.get(event.kind, event.kind)
     if event.object:
         words += f" {event.object}"

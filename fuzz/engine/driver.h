@@ -109,7 +109,8 @@ void ds_receive(unsigned channel);
 /* ------------------------------------------------------------------ the machine's state */
 
 /* From ds_uninterrupted(true) to ds_uninterrupted(false) the calling thread runs whenever it can:
- * set-up and waiting for the end, which no schedule needs to take apart. One thread at a time. */
+ * set-up and waiting for the end, which no schedule needs to take apart and in which no fault
+ * happens to it. One thread at a time. */
 void ds_uninterrupted(bool on);
 
 /* The calling simulated thread (0 = main). */

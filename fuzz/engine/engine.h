@@ -41,7 +41,16 @@ enum {
   DS_KIND_READ = 2,     /* which store a load reads; 0 = the newest */
   DS_KIND_SPURIOUS = 3, /* does a weak compare-exchange fail for no reason; 0 = no */
   DS_KIND_FLUSH = 4,    /* tso: does a buffered store stay in the buffer; 0 = no */
-  DS_KINDS = 5,
+  /* Faults: asked only where DS_FAULT_* is switched on. */
+  DS_KIND_WAKEUP = 5,    /* does a wait on a condition variable end for no reason; 0 = no */
+  DS_KIND_MEMORY = 6,    /* does an allocation fail; 0 = no */
+  DS_KIND_THREAD = 7,    /* does the creation of a thread fail; 0 = no */
+  DS_KIND_SHORT = 8,     /* 0 = a pipe moves all bytes that it can, 1 = one, 2 = all but one */
+  DS_KIND_INTERRUPT = 9, /* does a call that is about to block return EINTR; 0 = no */
+  DS_KIND_TIMER = 10,    /* does time pass at once (sleeps, timeouts, clocks), 0 = no; which timer
+                            fires when nothing can run, 0 = the earliest */
+  DS_KINDS = 11,
+  DS_FIRST_FAULT = 5,
 };
 
 /*
@@ -70,8 +79,21 @@ enum {
   DS_CHECK_LEAK = 2,         /* heap blocks that are live at the end */
   DS_CHECK_SPURIOUS = 4,     /* weak compare-exchange may fail for no reason */
   DS_CHECK_SEQUENCE_C20 = 8, /* release sequences by C++20, not C11 */
-  DS_CHECK_VOLATILE = 16,    /* volatile accesses are relaxed atomic ones */
 };
+
+/* What may go wrong in a run because the schedule says so, by bit: DS_KIND_* - DS_FIRST_FAULT.
+ * Off: the question is never asked. */
+enum {
+  DS_FAULT_WAKEUP = 1,
+  DS_FAULT_MEMORY = 2,
+  DS_FAULT_THREAD = 4,
+  DS_FAULT_SHORT = 8,
+  DS_FAULT_INTERRUPT = 16,
+  DS_FAULT_TIMER = 32,
+};
+
+/* A strategy lets at most so many faults happen in a run; a replay, as many as its case says. */
+enum { DS_FAULTS_MOST = 3 };
 
 typedef struct ds_case {
   const ds_op *ops;               /* in program order per actor */
@@ -82,10 +104,7 @@ typedef struct ds_case {
   uint32_t thread_limit; /* simulated threads, at most DS_THREAD_MAX; reached: UNKNOWN. 0 = max */
   uint32_t model;        /* DS_MODEL_* */
   uint32_t checks;       /* DS_CHECK_* */
-  /* Plain accesses that are carried out as relaxed atomic ones: scheduling points, with history,
-   * in no race. Offsets in the target that calls of __tsan_read4() and the like return to. */
-  uint32_t relaxed_count;
-  const uint64_t *relaxed;
+  uint32_t faults;       /* DS_FAULT_* */
 } ds_case;
 
 enum { DS_THREAD_MAX = 192 };
@@ -140,8 +159,7 @@ enum {
   DS_OUT_OF_BOUNDS = 17,
   DS_LEAK = 18,
   DS_LOST_WAKEUP = 19, /* nothing can run, but what somebody waits for (as the driver said) holds */
-  DS_USE_AFTER_RETURN = 20, /* of what was on a stack, by a pointer that has outlived it */
-  DS_OUTCOMES = 21,
+  DS_OUTCOMES = 20,
 };
 
 enum { DS_MARKS = 8 };
@@ -251,6 +269,7 @@ enum {
   DS_EV_YIELD,
   DS_EV_WOKEN,
   DS_EV_FAIL,
+  DS_EV_FAULT, /* its value is the DS_KIND_* of the question, its text says what failed */
   DS_EVENTS,
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Event counters (eventfd), read, write, close and poll, simulated directly: a mutex and a
- * condition in their place would cost three or four scheduling points per notification.
+ * condition in their place would cost three or four scheduling points per notification. Pipes and
+ * sockets have a file of their own (stream.c).
  */
 #include "memory.h"
 
@@ -13,13 +14,18 @@
 
 #include "posix.h"
 
-static int fail(ds_machine *m, int error)
+int set_errno(ds_machine *m, int error)
 {
   m->current->error = error;
   return -1;
 }
 
-static descriptor *descriptor_of(ds_machine *m, int fd)
+int interrupted(ds_machine *m, const char *call, uintptr_t pc)
+{
+  return inject(m, DS_KIND_INTERRUPT, 2, call, pc) ? set_errno(m, EINTR) : 0;
+}
+
+descriptor *descriptor_of(ds_machine *m, int fd)
 {
   const uint32_t at = (uint32_t)(fd - DESCRIPTOR_FIRST);
 
@@ -28,23 +34,27 @@ static descriptor *descriptor_of(ds_machine *m, int fd)
              : NULL;
 }
 
-int sim_eventfd(unsigned initial, int flags)
+int descriptor_add(ds_machine *m, descriptor d)
 {
-  ds_machine *m = ds_current;
   uint32_t at = 0;
 
   while (at < m->descriptor_count && m->descriptors[at].open) {
     at++;
   }
   if (at == DESCRIPTORS) {
-    return fail(m, EMFILE);
+    return set_errno(m, EMFILE);
   }
   m->descriptor_count = at == m->descriptor_count ? at + 1 : m->descriptor_count;
-  m->descriptors[at] = (descriptor){.counter = initial,
-                                    .open = 1,
-                                    .nonblocking = (flags & EFD_NONBLOCK) != 0,
-                                    .semaphore = (flags & EFD_SEMAPHORE) != 0};
+  m->descriptors[at] = d;
+  m->descriptors[at].open = 1;
   return DESCRIPTOR_FIRST + (int)at;
+}
+
+int sim_eventfd(unsigned initial, int flags)
+{
+  return descriptor_add(ds_current, (descriptor){.counter = initial,
+                                                 .nonblocking = (flags & EFD_NONBLOCK) != 0,
+                                                 .semaphore = (flags & EFD_SEMAPHORE) != 0});
 }
 
 int sim_close(int fd)
@@ -53,9 +63,12 @@ int sim_close(int fd)
   descriptor *d = descriptor_of(m, fd);
 
   if (!d) {
-    return fail(m, EBADF);
+    return set_errno(m, EBADF);
   }
   d->open = 0;
+  if (d->in || d->out) {
+    stream_close(m, d);
+  }
   return 0;
 }
 
@@ -71,20 +84,26 @@ ssize_t sim_read(int fd, void *buffer, size_t bytes)
 
   point(m, DS_EV_READ, DESCRIPTOR_OBJECT(fd), CALLER);
   descriptor *d = descriptor_of(m, fd);
+  if (d && (d->in || d->out)) {
+    return stream_read(m, fd, buffer, bytes, CALLER);
+  }
   while (d && d->counter == 0 && !d->nonblocking) {
+    if (interrupted(m, "read is interrupted (EINTR)", CALLER)) {
+      return -1;
+    }
     make_blocked(m, m->current);
     block(m, DS_EV_READ, DESCRIPTOR_OBJECT(fd), CALLER);
     d = descriptor_of(m, fd);
   }
   if (!d) {
-    return fail(m, EBADF);
+    return set_errno(m, EBADF);
   }
   if (bytes < sizeof d->counter) {
-    return fail(m, EINVAL);
+    return set_errno(m, EINVAL);
   }
   if (d->counter == 0) {
     observe(m, DS_EV_READ, DESCRIPTOR_OBJECT(fd), 0, 0, 0);
-    return fail(m, EAGAIN);
+    return set_errno(m, EAGAIN);
   }
   const uint64_t value = d->semaphore ? 1 : d->counter;
   d->counter -= value;
@@ -102,14 +121,17 @@ ssize_t sim_write(int fd, const void *buffer, size_t bytes)
   point(m, DS_EV_WRITE, DESCRIPTOR_OBJECT(fd), CALLER);
   descriptor *d = descriptor_of(m, fd);
   if (!d) {
-    return fail(m, EBADF);
+    return set_errno(m, EBADF);
+  }
+  if (d->in || d->out) {
+    return stream_write(m, fd, buffer, bytes, CALLER);
   }
   if (bytes < sizeof value) {
-    return fail(m, EINVAL);
+    return set_errno(m, EINVAL);
   }
   memcpy(&value, buffer, sizeof value);
   if (full(d, value)) {
-    return fail(m, EAGAIN);
+    return set_errno(m, EAGAIN);
   }
   d->counter += value;
   sync_release(m, &d->clock);
@@ -131,7 +153,8 @@ void wake_pollers(ds_machine *m, int fd)
 {
   for (uint32_t i = 0; i < m->fiber_count; i++) {
     fiber *f = &m->fibers[i];
-    if (f->waits_kind == DS_EV_READ && f->waits_on == DESCRIPTOR_OBJECT(fd)) {
+    if ((f->waits_kind == DS_EV_READ || f->waits_kind == DS_EV_WRITE) &&
+        f->waits_on == DESCRIPTOR_OBJECT(fd)) {
       make_runnable(m, f);
     }
     if (!f->in_poll) {
@@ -139,7 +162,7 @@ void wake_pollers(ds_machine *m, int fd)
     }
     const poll_set *set = f->waits_on;
     for (nfds_t k = 0; k < set->count; k++) {
-      if (set->at[k].fd == fd && (set->at[k].events & POLLIN)) {
+      if (set->at[k].fd == fd) {
         make_runnable(m, f);
       }
     }
@@ -157,8 +180,10 @@ static int count_ready(ds_machine *m, const poll_set *set)
       continue;
     }
     const descriptor *d = descriptor_of(m, p->fd);
-    const int state = !d ? POLLNVAL : (d->counter ? POLLIN : 0) | POLLOUT;
-    p->revents = (short)(state & (p->events | POLLNVAL));
+    const int state = !d                ? POLLNVAL
+                      : d->in || d->out ? stream_state(d)
+                                        : (d->counter ? POLLIN : 0) | POLLOUT;
+    p->revents = (short)(state & (p->events | POLLNVAL | POLLHUP | POLLERR));
     ready += p->revents != 0;
   }
   return ready;
@@ -174,15 +199,20 @@ static int poll_until(ds_machine *m, poll_set *set, int64_t timeout_ns, uintptr_
   f->timed_out = f->interrupted = 0;
   f->wake_ns = timeout_ns > 0 ? m->now_ns + (uint64_t)timeout_ns : 0;
   while (!ready && timeout_ns != 0 && !f->timed_out && !f->interrupted) {
+    if (interrupted(m, "poll is interrupted (EINTR)", pc)) {
+      f->wake_ns = 0;
+      return -1;
+    }
     make_blocked(m, f);
     f->in_poll = 1;
+    time_passes(m, f, pc);
     block(m, DS_EV_POLL, set, pc);
     f->in_poll = 0;
     ready = count_ready(m, set);
   }
   f->wake_ns = 0;
   observe(m, DS_EV_POLL, DESCRIPTOR_OBJECT(set->count ? set->at[0].fd : 0), 0, 0, (uint64_t)ready);
-  return !ready && f->interrupted ? fail(m, EINTR) : ready;
+  return !ready && f->interrupted ? set_errno(m, EINTR) : ready;
 }
 
 int sim_poll(struct pollfd *at, nfds_t count, int timeout_ms)

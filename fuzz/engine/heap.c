@@ -34,16 +34,28 @@ void heap_reset(ds_machine *m)
   m->slots_used = 0;
 }
 
-void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment)
+/* The next piece of the arena; `start` as far up as the alignment wants it. */
+static uint8_t *cut(ds_machine *m, uintptr_t start, size_t bytes, size_t alignment)
 {
-  alignment = alignment < ALIGNMENT ? ALIGNMENT : alignment;
-  const uintptr_t start = (uintptr_t)m->bump + sizeof(block_header) + alignment - 1;
-  uint8_t *block = (uint8_t *)(start & ~(uintptr_t)(alignment - 1));
+  uint8_t *piece = (uint8_t *)((start + alignment - 1) & ~(uintptr_t)(alignment - 1));
 
-  if (bytes > ARENA_BYTES || block + bytes + ALIGNMENT > m->arena_end) {
+  if (bytes > ARENA_BYTES || piece + bytes + ALIGNMENT > m->arena_end) {
     finish(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, "heap of %d MiB is exhausted", ARENA_BYTES >> 20);
   }
-  m->bump = block + ((bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
+  m->bump = piece + ((bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
+  return piece;
+}
+
+void *heap_reserve(ds_machine *m, size_t bytes)
+{
+  return cut(m, (uintptr_t)m->bump, bytes, ALIGNMENT);
+}
+
+void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment)
+{
+  uint8_t *block = cut(m, (uintptr_t)m->bump + sizeof(block_header), bytes,
+                       alignment < ALIGNMENT ? ALIGNMENT : alignment);
+
   ((block_header *)block)[-1] = (block_header){.bytes = bytes, .state = LIVE};
   m->blocks_live++;
   if (m->model) {
@@ -68,10 +80,21 @@ static block_header *header_of(ds_machine *m, void *block, uintptr_t pc)
   return h;
 }
 
+/* A new block, filled; NULL with ENOMEM when the schedule says so. */
+static void *allocate(size_t bytes, size_t alignment, int fill, const char *failure, uintptr_t pc)
+{
+  ds_machine *m = ds_current;
+
+  if (inject(m, DS_KIND_MEMORY, 2, failure, pc)) {
+    m->current->error = ENOMEM;
+    return NULL;
+  }
+  return memset(heap_allocate(m, bytes, alignment), fill, bytes);
+}
+
 void *sim_malloc(size_t bytes)
 {
-  void *block = heap_allocate(ds_current, bytes, ALIGNMENT);
-  return memset(block, 0xaa, bytes);
+  return allocate(bytes, ALIGNMENT, 0xaa, "malloc fails", CALLER);
 }
 
 void *sim_calloc(size_t count, size_t bytes)
@@ -82,35 +105,38 @@ void *sim_calloc(size_t count, size_t bytes)
     ds_current->current->error = ENOMEM;
     return NULL;
   }
-  return memset(heap_allocate(ds_current, total, ALIGNMENT), 0, total);
+  return allocate(total, ALIGNMENT, 0, "calloc fails", CALLER);
 }
 
-void sim_free(void *block)
+static void give_back(ds_machine *m, void *block, uintptr_t pc)
 {
-  if (!block) {
-    return;
-  }
-  ds_machine *m = ds_current;
-  finish_staged(m);
-  block_header *h = header_of(m, block, CALLER);
+  block_header *h = header_of(m, block, pc);
+
   if (m->model) {
     m->model->settle(m, 0);
-    access_close(m, (uintptr_t)block, h->bytes, CALLER);
+    access_close(m, (uintptr_t)block, h->bytes, pc);
   }
   h->state = FREED;
   m->blocks_live--;
   memset(block, 0xdd, h->bytes < FILL_FREED_MOST ? h->bytes : FILL_FREED_MOST);
 }
 
+void sim_free(void *block)
+{
+  if (block) {
+    give_back(ds_current, block, CALLER);
+  }
+}
+
 void *sim_realloc(void *block, size_t bytes)
 {
-  if (!block) {
-    return sim_malloc(bytes);
+  const size_t old_bytes = block ? header_of(ds_current, block, CALLER)->bytes : 0;
+  void *larger = allocate(bytes, ALIGNMENT, 0xaa, "realloc fails", CALLER);
+  if (!larger || !block) {
+    return larger;
   }
-  const size_t old_bytes = header_of(ds_current, block, CALLER)->bytes;
-  void *larger = sim_malloc(bytes);
   memcpy(larger, block, old_bytes < bytes ? old_bytes : bytes);
-  sim_free(block);
+  give_back(ds_current, block, CALLER);
   return larger;
 }
 
@@ -120,7 +146,7 @@ void *sim_aligned_alloc(size_t alignment, size_t bytes)
     ds_current->current->error = EINVAL;
     return NULL;
   }
-  return memset(heap_allocate(ds_current, bytes, alignment), 0xaa, bytes);
+  return allocate(bytes, alignment, 0xaa, "aligned_alloc fails", CALLER);
 }
 
 int sim_posix_memalign(void **block, size_t alignment, size_t bytes)
@@ -128,14 +154,16 @@ int sim_posix_memalign(void **block, size_t alignment, size_t bytes)
   if (alignment < sizeof(void *) || (alignment & (alignment - 1))) {
     return EINVAL;
   }
-  *block = sim_aligned_alloc(alignment, bytes);
-  return 0;
+  void *fresh = allocate(bytes, alignment, 0xaa, "posix_memalign fails", CALLER);
+  *block = fresh ? fresh : *block;
+  return fresh ? 0 : ENOMEM;
 }
 
 char *sim_strdup(const char *text)
 {
   const size_t bytes = strlen(text) + 1;
-  return memcpy(sim_malloc(bytes), text, bytes);
+  char *copy = allocate(bytes, ALIGNMENT, 0xaa, "strdup fails", CALLER);
+  return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
 /* ------------------------------------------------------------------ target-switched stacks */
@@ -176,6 +204,10 @@ void *sim_mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_
   if (fd >= 0 || !(flags & MAP_ANONYMOUS) || (flags & MAP_FIXED)) {
     finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "mmap of anything but anonymous memory");
   }
+  if (inject(m, DS_KIND_MEMORY, 2, "mmap fails", CALLER)) {
+    m->current->error = ENOMEM;
+    return MAP_FAILED;
+  }
   if (!(flags & MAP_STACK)) {
     return memset(heap_allocate(m, bytes, PAGE_BYTES), 0, bytes);
   }
@@ -209,12 +241,15 @@ int sim_munmap(void *address, size_t bytes)
   ds_machine *m = ds_current;
   const uint32_t slot = slot_of(m, (uintptr_t)address);
 
-  (void)bytes;
-  finish_staged(m);
-  if (slot != NOBODY && m->model) {
+  if (slot == NOBODY) {
+    if (header_of(m, address, CALLER)->bytes != bytes) {
+      finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "munmap of a part of a mapping");
+    }
+    give_back(m, address, CALLER);
+  } else if (m->model) {
     m->model->settle(m, 0);
     close_slot(m, slot, CALLER);
-  } else if (slot != NOBODY) {
+  } else {
     m->slot_next_free[slot] = m->free_slot;
     m->free_slot = (uint16_t)slot;
   }

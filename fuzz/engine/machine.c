@@ -3,7 +3,6 @@
 #include "memory.h"
 #include "profile.h"
 #include "race.h"
-#include "relaxed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +83,6 @@ void ds_machine_destroy(ds_machine *m)
   memory_c11_wide.destroy(m);
   memory_graph_narrow.destroy(m);
   memory_graph_wide.destroy(m);
-  relaxed_destroy(m);
   free(m->races);
   free(m->suppressed);
   free(m->buffers);
@@ -230,7 +228,7 @@ static void reset(ds_machine *m, ds_result *result)
   m->now_ns = 1000000000; /* a clock that shows 0 is too special */
   m->descriptor_count = m->task_count = m->key_count = 0;
   m->deviation_count = m->waiter_count = 0;
-  m->byte_next = m->staged_count = 0;
+  m->byte_next = 0;
   memset(m->channels, 0, sizeof m->channels);
   m->uninterrupted = NOBODY;
   m->fuel = m->fuel_start = 1;
@@ -272,7 +270,6 @@ static void prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint3
   if (c->model == DS_MODEL_TSO && !m->buffers) {
     m->buffers = calloc(DS_THREAD_MAX, sizeof *m->buffers);
   }
-  relaxed_prepare(m, c);
 }
 
 /* What only the end of a run shows; a failure that ended it comes first. */
@@ -305,6 +302,7 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
   fiber entry; /* host side of the first switch: finish() returns here, or the last fiber's end */
   m->current = &entry;
   memset(&entry, 0, sizeof entry);
+  inject_begin(m);
   m->strategy->begin(m);
   m->current = fiber_create(m, main_thread, NULL);
   ds_switch(&m->host_sp, m->current->sp);
@@ -316,12 +314,14 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
     run_once(m, seed, result);
     return;
   }
-  m->choice_points += m->had_choice ? (uint32_t)(m->fuel_start - m->fuel) : 0;
+  const uint32_t uncounted = (uint32_t)(m->fuel_start - m->fuel);
+  m->steps += uncounted;
+  m->choice_points += m->had_choice ? uncounted : 0;
   if (m->strategy == &strategy_pct && m->choice_points > m->pct_longest) {
     m->pct_longest = m->choice_points;
   }
   judge_end(m);
-  result->steps = m->steps + (uint32_t)(m->fuel_start - m->fuel); /* since the last question */
+  result->steps = m->steps;
   result->choices = m->choices;
   result->switches = m->switches;
   result->trace_hash = m->trace_hash;
@@ -474,25 +474,4 @@ uint32_t ds_batch(ds_machine *m, const ds_case *c, const ds_strategy *s, uint64_
 void ds_interrupt(ds_machine *m)
 {
   m->interrupt = 1;
-}
-
-/* ------------------------------------------------------------------ what the last run left */
-
-#define COPY_OUT(name, type, array, total)                                                         \
-  uint32_t name(const ds_machine *m, type *out, uint32_t capacity)                                 \
-  {                                                                                                \
-    const uint32_t n = m->total < capacity ? m->total : capacity;                                  \
-    if (n) {                                                                                       \
-      memcpy(out, m->array, n * sizeof *out);                                                      \
-    }                                                                                              \
-    return m->total;                                                                               \
-  }
-
-COPY_OUT(ds_deviations, ds_deviation, deviations, deviation_count)
-COPY_OUT(ds_events, ds_event, events, event_count)
-COPY_OUT(ds_waiters, ds_waiter, waiters, waiter_count)
-
-const char *ds_text(const ds_machine *m, uint32_t offset)
-{
-  return offset && offset < m->text_bytes ? m->text + offset : "";
 }

@@ -4,9 +4,10 @@
  *
  * One file, one idea: schedule.c (who runs next), strategy_*.c (what chooses), fiber.c (simulated
  * threads), sync.c (mutexes, conditions, once, join), file.c (event counters, poll), clock.c
- * (virtual time), heap.c (memory of a run), module.c (the target's copy), observe.c (hashes,
- * events, counters), task.c (what drivers say), report.c (who waits for whom), fault.c (signals),
- * tsan_abi.c and symbols.c (what the target is bound to), machine.c (create, run, batch).
+ * (virtual time), inject.c (faults), heap.c (memory of a run), module.c (the target's copy),
+ * observe.c (hashes, events, counters), task.c (what drivers say), report.c (who waits for whom),
+ * fault.c (signals), tsan_abi.c and symbols.c (what the target is bound to), machine.c (create,
+ * run, batch).
  *
  * Everything here runs on one OS thread at a time; nothing is shared between machines but the
  * libFuzzer counters of observe.c.
@@ -114,8 +115,6 @@ typedef struct range {
 typedef struct access_cell access_cell;   /* access.h */
 typedef struct memory_model memory_model; /* memory.h */
 
-typedef struct staged_access staged_access; /* relaxed.h */
-
 typedef struct data_range { /* a writable part of the target, restored before every run */
   range at;
   uint8_t *image;
@@ -138,16 +137,15 @@ typedef struct module {
   size_t tls_module_id;
   void (*driver_main)(void);
   int (*driver_idle)(void);
-  uint8_t *coverage;                 /* text.bytes bytes */
-  void **slots;                      /* of the stub: what the target's calls reach */
-  void **usual_slots, **aware_slots; /* their values; aware: of cases with relaxed accesses */
-  size_t slot_count;
-  uint8_t slots_are_aware;
+  uint8_t *coverage; /* text.bytes bytes */
 } module;
 
-typedef struct descriptor {
+typedef struct stream stream; /* stream.c */
+
+typedef struct descriptor { /* an event counter, or one end of a pipe or of a pair of sockets */
   uint64_t counter;
-  uint16_t clock; /* what its writers released */
+  stream *in, *out; /* both NULL: an event counter */
+  uint16_t clock;   /* what its writers released */
   uint8_t open, nonblocking, semaphore;
 } descriptor;
 
@@ -206,7 +204,8 @@ struct ds_machine {
   uint8_t had_choice;      /* the points since the last question were choices */
   const uint8_t *bytes;
   uint32_t byte_count, byte_next;
-  uint16_t *path, *fan; /* exhaustive: answers of this run, options at each */
+  uint32_t faults_left, fault_rate; /* of this run, see inject.c */
+  uint16_t *path, *fan;             /* exhaustive: answers of this run, options at each */
   uint32_t path_length, path_position, path_capacity, preemptions;
   ds_deviation *records; /* sorted by (kind, thread, position) */
   uint32_t record_count, record_capacity;
@@ -243,10 +242,6 @@ struct ds_machine {
   void *model_state[4];         /* of each model with histories: STATE in memory_*.c */
   struct store_buffer *buffers; /* memory_tso, one per thread */
   uint8_t weak, spurious, release_sequence_c20, needs_wide, want_wide;
-  uint8_t relaxed_volatile, staged_loads_are_new; /* relaxed.c */
-  uint32_t relaxed_count, relaxed_capacity, staged_count;
-  uint64_t *relaxed;         /* sorted */
-  staged_access *staged;     /* STAGED_MOST */
   struct race_record *races; /* distinct ones of this machine */
   uint32_t race_count, race_capacity, run_races, run_suppressed;
   uint64_t *suppressed; /* pairs of sites */
@@ -338,18 +333,6 @@ static inline void point(ds_machine *m, uint32_t kind, const void *object, uintp
   schedule(m);
 }
 
-/* ------------------------------------------------------------------ relaxed.c */
-
-/* The current thread's plain accesses that are relaxed atomic ones are over: memory becomes what
- * all may see. Due before anything that others notice. */
-void relaxed_finish(ds_machine *m);
-static inline void finish_staged(ds_machine *m)
-{
-  if (UNLIKELY(m->staged_count)) {
-    relaxed_finish(m);
-  }
-}
-
 /* Have the strategy asked at the next point: the set of runnable threads has changed. */
 static inline void ask_soon(ds_machine *m)
 {
@@ -357,6 +340,21 @@ static inline void ask_soon(ds_machine *m)
     m->fuel_start -= m->fuel - 1;
     m->fuel = 1;
   }
+}
+
+/* ------------------------------------------------------------------ inject.c */
+
+/* Ask whether a fault happens here (DS_KIND_WAKEUP ..): 0 = no, always so when it is not switched
+ * on for this case. `what` fails, as the timeline shall say it. */
+uint32_t inject_slow(ds_machine *m, uint32_t kind, uint32_t options, const char *what,
+                     uintptr_t pc);
+/* A run begins: how many faults shall it have, how often? */
+void inject_begin(ds_machine *m);
+
+static inline uint32_t inject(ds_machine *m, uint32_t kind, uint32_t options, const char *what,
+                              uintptr_t pc)
+{
+  return UNLIKELY(m->input->faults) ? inject_slow(m, kind, options, what, pc) : 0;
 }
 
 /* ------------------------------------------------------------------ fiber.c */
@@ -369,6 +367,8 @@ void *sim_tls_get_addr(void *index);
 
 void heap_reset(ds_machine *m);
 void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment);
+/* The machine's own memory, until the end of the run: no block, and nobody else may touch it. */
+void *heap_reserve(ds_machine *m, size_t bytes);
 static inline uint8_t *arena_of(const ds_machine *m)
 {
   return m->region + STACK_REGION + SLOT_REGION;
@@ -435,7 +435,6 @@ void fault_leave(ds_machine *m);
 typedef struct symbol {
   const char *name;
   void *function;
-  void *aware; /* instead, for cases with relaxed accesses; NULL = the same */
 } symbol;
 extern const symbol ds_symbols[];
 

@@ -86,7 +86,8 @@ static shadow_cell *shadow_of(ds_machine *m, uintptr_t address)
 
 static int writes(uint32_t kind)
 {
-  return kind != DS_EV_LOAD && kind != DS_EV_CAS_FAILED && kind != DS_EV_FENCE;
+  return kind != DS_EV_LOAD && kind != DS_EV_CAS_FAILED && kind != DS_EV_FENCE &&
+         kind != DS_EV_FAULT;
 }
 
 /* ------------------------------------------------------------------ counters for libFuzzer */

@@ -7,6 +7,8 @@
 #ifndef DRAINSTORM_POSIX_H
 #define DRAINSTORM_POSIX_H
 
+#include "machine.h"
+
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -53,6 +55,11 @@ int sim_setspecific(pthread_key_t key, const void *value);
 int *sim_errno_location(void);
 
 /* file.c */
+int set_errno(ds_machine *m, int error);          /* returns -1 */
+descriptor *descriptor_of(ds_machine *m, int fd); /* NULL = not open */
+int descriptor_add(ds_machine *m, descriptor d);  /* its number, or -1 with EMFILE */
+/* Does a signal interrupt the call that is about to block? Then errno is EINTR. */
+int interrupted(ds_machine *m, const char *call, uintptr_t pc);
 int sim_eventfd(unsigned initial, int flags);
 int sim_close(int fd);
 ssize_t sim_read(int fd, void *buffer, size_t bytes);
@@ -60,7 +67,19 @@ ssize_t sim_write(int fd, const void *buffer, size_t bytes);
 int sim_poll(struct pollfd *at, nfds_t count, int timeout_ms);
 int sim_ppoll(struct pollfd *at, nfds_t count, const struct timespec *timeout, const void *mask);
 
+/* stream.c */
+int sim_pipe(int ends[2]);
+int sim_pipe2(int ends[2], int flags);
+int sim_socketpair(int domain, int type, int protocol, int ends[2]);
+ssize_t stream_read(ds_machine *m, int fd, void *buffer, size_t bytes, uintptr_t pc);
+ssize_t stream_write(ds_machine *m, int fd, const void *buffer, size_t bytes, uintptr_t pc);
+void stream_close(ds_machine *m, const descriptor *d);
+int stream_state(const descriptor *d); /* POLLIN, POLLOUT, POLLHUP, POLLERR */
+
 /* clock.c */
+/* The fault that time runs out at once for a thread that has just gone to sleep until its
+ * wake_ns; it is runnable then. */
+void time_passes(ds_machine *m, fiber *f, uintptr_t pc);
 uint64_t timespec_ns(const struct timespec *t);
 int sim_clock_gettime(clockid_t clock, struct timespec *now);
 int sim_gettimeofday(struct timeval *now, void *zone);

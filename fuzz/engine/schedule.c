@@ -59,18 +59,37 @@ static void record(ds_machine *m, uint32_t kind, uint32_t position, uint32_t ans
       .position = position, .thread = m->current->id, .kind = (uint16_t)kind, .answer = answer};
 }
 
-/* The next thread to wake by itself: earliest time, lowest id. */
-static fiber *next_sleeper(ds_machine *m)
+/* The thread that wakes by itself as number `rank`: by time, then by id. NULL: fewer of them. */
+static fiber *sleeper_of_rank(ds_machine *m, uint32_t rank)
 {
   fiber *best = NULL;
 
-  for (uint32_t i = 0; i < m->fiber_count; i++) {
-    fiber *f = &m->fibers[i];
-    if (!f->done && f->wake_ns && (!best || f->wake_ns < best->wake_ns)) {
-      best = f;
+  for (const fiber *before = NULL;; before = best) {
+    best = NULL;
+    for (uint32_t i = 0; i < m->fiber_count; i++) {
+      fiber *f = &m->fibers[i];
+      const int later = !before || f->wake_ns > before->wake_ns ||
+                        (f->wake_ns == before->wake_ns && f->id > before->id);
+      if (!f->done && f->wake_ns && later && (!best || f->wake_ns < best->wake_ns)) {
+        best = f;
+      }
+    }
+    if (!best || rank-- == 0) {
+      return best;
     }
   }
-  return best;
+}
+
+/* The next thread to wake by itself: the earliest, unless the schedule chooses a late one. */
+static fiber *next_sleeper(ds_machine *m)
+{
+  uint32_t sleepers = 0;
+
+  for (uint32_t i = 0; i < m->fiber_count; i++) {
+    sleepers += !m->fibers[i].done && m->fibers[i].wake_ns;
+  }
+  return sleeper_of_rank(
+      m, inject(m, DS_KIND_TIMER, sleepers, "a later timer fires first", m->current->op.pc));
 }
 
 /* Nobody can run: let virtual time pass, ask the driver, or report the deadlock. */
@@ -148,12 +167,6 @@ __attribute__((noinline)) void schedule(ds_machine *m)
 {
   fiber *from = m->current;
   int32_t horizon = 1;
-
-  if (UNLIKELY(m->staged_count)) { /* they come before the point that is announced */
-    m->fuel++;
-    relaxed_finish(m);
-    m->fuel--;
-  }
   fiber *to = &m->fibers[pick(m, &horizon)];
 
   const uint64_t left = m->step_limit - m->steps + 1;
@@ -169,7 +182,6 @@ void block(ds_machine *m, uint32_t kind, const void *object, uintptr_t pc)
 {
   fiber *f = m->current;
 
-  finish_staged(m);
   if (m->model) {
     m->model->settle(m, 0);
   }

@@ -78,6 +78,13 @@ static inline uint32_t not_begun(ds_machine *m)
   return m->begun < m->fiber_count ? m->begun : NOBODY;
 }
 
+/* Is this a question about a fault? Those are answered by strategy_fault(): rarely, but surely. */
+static inline int is_fault(uint32_t kind)
+{
+  return kind >= DS_FIRST_FAULT;
+}
+uint32_t strategy_fault(ds_machine *m, uint32_t options);
+
 /* Shared by the strategies that need nothing at these moments. */
 void strategy_no_begin(ds_machine *m);
 void strategy_no_spawn(ds_machine *m, fiber *f);

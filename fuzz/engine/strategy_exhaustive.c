@@ -65,8 +65,13 @@ static uint32_t exhaustive_pick(ds_machine *m, uint32_t passed, int32_t *horizon
 
 static uint32_t exhaustive_answer(ds_machine *m, uint32_t kind, uint32_t position, uint32_t options)
 {
-  (void)kind, (void)position;
-  return next_answer(m, options);
+  (void)position;
+  if (is_fault(kind) && m->faults_left == 0) {
+    return 0;
+  }
+  const uint32_t answer = next_answer(m, options);
+  m->faults_left -= is_fault(kind) && answer;
+  return answer;
 }
 
 const strategy strategy_exhaustive = {

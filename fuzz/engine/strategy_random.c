@@ -10,8 +10,8 @@ static uint32_t random_pick(ds_machine *m, uint32_t passed, int32_t *horizon)
 
 static uint32_t random_answer(ds_machine *m, uint32_t kind, uint32_t position, uint32_t options)
 {
-  return kind == DS_KIND_READ ? strategy_mostly_quiet(m, kind, position, options)
-                              : random_below(m, options);
+  return kind == DS_KIND_READ || is_fault(kind) ? strategy_mostly_quiet(m, kind, position, options)
+                                                : random_below(m, options);
 }
 
 void strategy_no_begin(ds_machine *m)
@@ -26,7 +26,10 @@ void strategy_no_spawn(ds_machine *m, fiber *f)
 
 uint32_t strategy_mostly_quiet(ds_machine *m, uint32_t kind, uint32_t position, uint32_t options)
 {
-  (void)kind, (void)position;
+  (void)position;
+  if (is_fault(kind)) {
+    return strategy_fault(m, options);
+  }
   return random_below(m, 10) < 7 ? 0 : random_below(m, options);
 }
 

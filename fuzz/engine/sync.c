@@ -264,9 +264,15 @@ static int cond_wait(ds_machine *m, sim_cond *c, sim_mutex *mx, uint64_t wake_ns
   f->timed_out = 0;
   f->wake_ns = wake_ns;
   make_blocked(m, f);
-  f->op = (pending){mx, pc, DS_EV_LOCK};
   f->waits_kind = DS_EV_WAIT;
   f->waits_on = c;
+  const uint32_t spurious = inject(m, DS_KIND_WAKEUP, 2, "this wait ends for no reason", pc);
+  f->op = (pending){mx, pc, DS_EV_LOCK};
+  if (spurious) {
+    wake_waiter(m, c, f);
+  } else if (wake_ns) {
+    time_passes(m, f, pc);
+  }
   m->fuel--;
   schedule(m);
   const int timed_out = f->timed_out && remove_waiter(m, c, f);

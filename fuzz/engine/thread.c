@@ -23,6 +23,9 @@ int sim_thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*sta
 
   (void)attr; /* stack size and scheduling class mean nothing here; detached: pthread_detach() */
   point(m, DS_EV_CREATE, NULL, CALLER);
+  if (inject(m, DS_KIND_THREAD, 2, "pthread_create fails with EAGAIN", CALLER)) {
+    return EAGAIN;
+  }
   const fiber *f = fiber_create(m, start, argument);
   *thread = (pthread_t)f->id + 1;
   observe(m, DS_EV_CREATE, THREAD_OBJECT(f->id), 0, 0, 0);

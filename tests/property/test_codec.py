@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from drainstorm import binary, text
 from drainstorm.case import (
+    FAULTS,
     KINDS,
     MODELS,
     VERDICTS,
@@ -20,8 +21,7 @@ from drainstorm.case import (
     Expect,
     Limits,
     Operation,
-    Place,
-)  # fmt: skip
+)
 from drainstorm.errors import CaseError
 from drainstorm.spec import find_target
 
@@ -44,16 +44,12 @@ deviations = st.builds(
     position=st.integers(0, 9) | st.integers(0, 2**32 - 1),
     answer=st.integers(0, 3) | st.integers(0, 2**32 - 1),
 )
-places = st.builds(
-    Place,
-    file=st.sampled_from(["src/graph.c", "a b", "", "x:y", "#x", "ä.c", "\x7f"]) | words,
-    line=st.integers(-1, 3) | st.integers(9_999_990, 10_000_001),
-)
 limits = st.just(Limits()) | st.builds(
     Limits,
     steps=st.integers(-1, 2_000_000),
     threads=st.integers(-1, 300),
     model=st.sampled_from(MODELS),
+    faults=st.lists(st.sampled_from([*FAULTS, "no-fault"]), max_size=4).map(tuple),
 )
 cases = st.builds(
     Case,
@@ -64,7 +60,6 @@ cases = st.builds(
     expect=st.none() | st.builds(Expect, verdict=st.sampled_from(VERDICTS), rule=words, site=words),
     bug=st.sampled_from(["", "no-such-bug", *(bug.name for bug in SPEC.bugs)]),
     story=st.lists(lines, max_size=3).map(tuple),
-    relaxed=st.lists(places, max_size=3).map(tuple),
 )
 tags = st.sampled_from([0x00, 0x03, 0x0A, 0xDF, 0xE0, 0xE1, 0xFD, 0xFE, 0xFF])
 streams = st.binary(max_size=300) | st.lists(
@@ -73,10 +68,7 @@ streams = st.binary(max_size=300) | st.lists(
         st.builds(
             lambda kind, data: bytes([0xFF, kind, len(data), 0]) + data,
             st.integers(0, 7),
-            st.binary(max_size=20)
-            | st.builds("{}".format, lines | places.map(str)).map(
-                lambda line: line.encode("utf-8", "ignore")
-            ),
+            st.binary(max_size=20) | lines.map(lambda line: line.encode("utf-8", "ignore")),
         ),
     ),
     max_size=20,

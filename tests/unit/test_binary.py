@@ -92,3 +92,18 @@ def test_more_than_the_bounds_is_dropped_in_linear_time(blocklayer: TargetSpec) 
     assert time.process_time() - begin < 5.0  # 0.1 s; quadratic time would take minutes
     assert len(case.program) == OPERATIONS_MAX
     assert len(case.schedule) == DEVIATIONS_MAX
+
+
+def test_faults_are_a_record_of_their_own_and_unknown_words_are_none(
+    blocklayer: TargetSpec,
+) -> None:
+    words = b"timer luck  memory"
+    record = bytes([0xFF, binary.TEXT_FAULTS, len(words), 0]) + words
+    limits = b"\xfe" + struct.pack("<IHBB", 77, 5, 0, 1)
+
+    for data in (record + limits, limits + record):
+        decoded = binary.decode(data, blocklayer).limits
+        assert decoded == Limits(77, 5, MODELS[0], ("access",), ("memory", "timer"))
+    assert binary.decode(limits, blocklayer).limits.faults == ()
+    only_faults = Case("blocklayer", (), limits=Limits(faults=("short",)))
+    assert binary.LIMITS not in [r[0] for r in binary.split(binary.encode(only_faults, blocklayer))]

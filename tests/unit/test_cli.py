@@ -84,6 +84,7 @@ def test_replay_of_a_damaged_file_ends_with_2_and_names_the_line(target: str, cr
         ("hunt", "--target", "nowhere"),
         ("hunt", "--bug", "no-such-bug"),
         ("hunt", "--strategy", "luck"),
+        ("hunt", "--faults", "memory,luck"),
         ("hunt", "--seconds", "-1"),
         ("targets", "nowhere"),
         ("nothing",),
