@@ -8,30 +8,55 @@
 
 #include "aio/aio.h"
 
-void coroutine_fn qemu_co_queue_wait(CoQueue *queue, QemuMutex *lock)
+void coroutine_fn qemu_co_queue_wait_impl(CoQueue *queue, const QemuLockable *lock, int flags)
 {
-  coroutine_list_append(&queue->waiters, qemu_coroutine_self());
-  qemu_mutex_unlock(lock);
+  Coroutine *self = qemu_coroutine_self();
+
+  if (flags & CO_QUEUE_WAIT_FRONT) {
+    coroutine_list_push(&queue->waiters, self);
+  } else {
+    coroutine_list_append(&queue->waiters, self);
+  }
+  qemu_lockable_unlock(lock);
   qemu_coroutine_yield();
-  qemu_mutex_lock(lock);
+  qemu_lockable_lock(lock);
 }
 
-bool qemu_co_enter_next(CoQueue *queue, QemuMutex *lock)
+bool coroutine_fn qemu_co_queue_next(CoQueue *queue)
+{
+  Coroutine *co = coroutine_list_pop(&queue->waiters);
+
+  assert(qemu_in_coroutine()); /* else it would run here, and find the lock taken */
+  if (!co) {
+    return false;
+  }
+  aio_co_wake(co);
+  return true;
+}
+
+void coroutine_fn qemu_co_queue_restart_all(CoQueue *queue)
+{
+  while (qemu_co_queue_next(queue)) {
+    /* until nobody is left */
+  }
+}
+
+bool qemu_co_enter_next_impl(CoQueue *queue, const QemuLockable *lock)
 {
   Coroutine *co = coroutine_list_pop(&queue->waiters);
 
   if (!co) {
     return false;
   }
-  qemu_mutex_unlock(lock);
+  qemu_lockable_unlock(lock);
   aio_co_wake(co);
-  qemu_mutex_lock(lock);
+  qemu_lockable_lock(lock);
   return true;
 }
 
-void qemu_co_enter_all(CoQueue *queue, QemuMutex *lock)
+void qemu_co_enter_all_impl(CoQueue *queue, const QemuLockable *lock)
 {
-  while (qemu_co_enter_next(queue, lock)) {
+  while (qemu_co_enter_next_impl(queue, lock)) {
     /* until nobody is left */
   }
 }
