@@ -5,6 +5,7 @@
  */
 #include "rules.h"
 
+#include "aio/co_sleep.h"
 #include "coroutine/coroutine_int.h"
 #include "graph/graph_lock_int.h"
 

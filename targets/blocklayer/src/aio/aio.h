@@ -81,8 +81,7 @@ void aio_co_enter(AioContext *ctx, Coroutine *co);
 /* Go on in `new_ctx`, by its home thread. */
 void coroutine_fn aio_co_reschedule_self(AioContext *new_ctx);
 
-/* Let the context do something else for at least `nanoseconds` (>= 0; rounded up to the resolution
- * of poll(), a millisecond). */
-void coroutine_fn qemu_co_sleep_ns(int64_t nanoseconds);
+/* Run cb(opaque) as a bottom half of `ctx` and go on, in our own context, when it has returned. */
+void coroutine_fn aio_co_call_bh(AioContext *ctx, QEMUBHFunc *cb, void *opaque);
 
 #endif

@@ -7,15 +7,13 @@
 #include "coroutine/coroutine_int.h"
 #include "aio/main_loop.h"
 
-static void co_claim(Coroutine *co, const char *who);
-static void co_unclaim(Coroutine *co);
 static void co_push(AioContext *ctx, Coroutine *co);
 
 /* ------------------------------------------------------------------ scheduling */
 
 void aio_co_schedule(AioContext *ctx, Coroutine *co)
 {
-  co_claim(co, __func__);
+  aio_co_claim(co, __func__);
 
   /* From the push on `co` may run, and what it does may drop the context's last reference. */
   aio_context_ref(ctx);
@@ -62,7 +60,7 @@ void aio_co_schedule_bh_cb(void *opaque)
   while (in_order) {
     Coroutine *co = in_order;
     in_order = co->co_scheduled_next;
-    co_unclaim(co);
+    aio_co_unclaim(co);
     qemu_aio_coroutine_enter(ctx, co);
   }
 }
@@ -79,16 +77,14 @@ static void co_push(AioContext *ctx, Coroutine *co)
                                                   memory_order_release, memory_order_relaxed));
 }
 
-/* Take the right to enter `co` next; `who` names the taker. */
-static void co_claim(Coroutine *co, const char *who)
+void aio_co_claim(Coroutine *co, const char *who)
 {
   const char *expected = NULL;
   bool claimed = atomic_compare_exchange_strong(&co->scheduled, &expected, who);
   assert(claimed); /* else the coroutine was already scheduled */
 }
 
-/* Give the right back, right before entering. */
-static void co_unclaim(Coroutine *co)
+void aio_co_unclaim(Coroutine *co)
 {
   /* Relaxed: only the claiming exchange of a later owner reads it, and who gets to claim was
    * handed the coroutine after it yielded again. */
@@ -121,22 +117,28 @@ void coroutine_fn aio_co_reschedule_self(AioContext *new_ctx)
   qemu_coroutine_yield();
 }
 
-/* ------------------------------------------------------------------ sleeping */
+/* ------------------------------------------------------------------ calling */
 
-static void co_sleep_cb(void *opaque)
+typedef struct CoCall {
+  Coroutine *co;
+  QEMUBHFunc *cb;
+  void *opaque;
+} CoCall;
+
+static void call_bh(void *opaque)
 {
-  Coroutine *co = opaque;
-  co_unclaim(co);
-  aio_co_wake(co);
+  CoCall *call = opaque; /* on the coroutine's stack: gone once it is woken */
+  call->cb(call->opaque);
+  aio_co_wake(call->co);
 }
 
-void coroutine_fn qemu_co_sleep_ns(int64_t nanoseconds)
+void coroutine_fn aio_co_call_bh(AioContext *ctx, QEMUBHFunc *cb, void *opaque)
 {
-  Coroutine *self = qemu_coroutine_self();
-  QEMUTimer timer = {.cb = co_sleep_cb, .opaque = self};
+  CoCall call = {.co = qemu_coroutine_self(), .cb = cb, .opaque = opaque};
 
-  assert(nanoseconds >= 0);
-  co_claim(self, __func__); /* nobody but the timer may wake us */
-  aio_timer_arm(qemu_get_current_aio_context(), &timer, nanoseconds);
+  assert(qemu_in_coroutine());
+  aio_bh_schedule_oneshot(ctx, call_bh, &call);
+  /* Always: whether the callback has run already does not matter. Its wakeup comes in any case,
+   * and would find us somewhere else. */
   qemu_coroutine_yield();
 }

@@ -63,6 +63,10 @@ struct AioContext {
 
   QEMUTimer *timers; /* earliest first; home thread only */
 
+  /* Sections in progress in which nobody may poll, because whatever would run meanwhile could wait
+   * for their end; home thread only. */
+  uint32_t poll_forbidden;
+
   /* Readers of the graph in this context. Written by the home thread only, modulo 2^32; a cache
    * line of its own (graph_lock.c). */
   BdrvGraphRWlock *bdrv_graph;
@@ -71,10 +75,19 @@ struct AioContext {
 /* Work for co_schedule_bh. */
 void aio_co_schedule_bh_cb(void *opaque);
 
+/* Take the right to enter `co` next; `who` names the taker. Aborts if somebody has it. */
+void aio_co_claim(Coroutine *co, const char *who);
+
+/* Give the right back, right before entering. */
+void aio_co_unclaim(Coroutine *co);
+
 /* Free every bottom half that is left, and `co_schedule_bh`. Aborts if one is not deleted. */
 void aio_bh_finalize(AioContext *ctx);
 
 /* Arm `timer` (home thread only). It must stay alive until it has been called. */
 void aio_timer_arm(AioContext *ctx, QEMUTimer *timer, int64_t nanoseconds);
+
+/* Do not call it, if it has not been called yet. Home thread only. */
+void aio_timer_del(AioContext *ctx, QEMUTimer *timer);
 
 #endif

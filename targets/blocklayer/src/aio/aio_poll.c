@@ -32,6 +32,7 @@ bool aio_poll(AioContext *ctx, bool blocking)
 {
   assert(in_aio_context_home_thread(ctx));
   assert(!qemu_in_coroutine());
+  assert(!ctx->poll_forbidden);
 
   aio_wait_for_work(ctx, blocking);
   bool progress = aio_bh_poll(ctx);
@@ -119,6 +120,19 @@ void aio_timer_arm(AioContext *ctx, QEMUTimer *timer, int64_t nanoseconds)
   }
   timer->next = *link;
   *link = timer;
+}
+
+void aio_timer_del(AioContext *ctx, QEMUTimer *timer)
+{
+  QEMUTimer **link = &ctx->timers;
+
+  assert(in_aio_context_home_thread(ctx));
+  while (*link && *link != timer) {
+    link = &(*link)->next;
+  }
+  if (*link) {
+    *link = timer->next;
+  }
 }
 
 static bool aio_run_timers(AioContext *ctx)

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One atomic pointer per bed. Whoever takes the sleeper out of it, by exchange, is the only one who
+ * may wake it: a timer and any number of other threads can try at the same time.
+ *
+ * The field's version loses a wakeup that comes before the sleeper has lain down, and lets a timer
+ * and a waker both find it. Here the first leaves a mark instead (CO_SLEEP_WOKEN), and the second
+ * finds the bed empty.
+ */
+#include "aio/co_sleep.h"
+
+#include "aio/aio_int.h"
+#include "aio/main_loop.h"
+#include "coroutine/coroutine_int.h"
+
+static Coroutine woken; /* only its address counts */
+#define CO_SLEEP_WOKEN (&woken)
+
+static void wake(Coroutine *co);
+
+void coroutine_fn qemu_co_sleep(QemuCoSleep *w)
+{
+  Coroutine *self = qemu_coroutine_self();
+  Coroutine *before = NULL;
+
+  aio_co_claim(self, __func__); /* nobody may enter us but who takes us out of `w` */
+  /* Release: hands us over. Acquire, also if it fails: what the waker wrote. Pair with the
+   * exchanges in qemu_co_sleep_wake() and sleep_timer_cb(). */
+  if (atomic_compare_exchange_strong_explicit(&w->to_wake, &before, self, memory_order_acq_rel,
+                                              memory_order_acquire)) {
+    qemu_coroutine_yield();
+    return;
+  }
+  assert(before == CO_SLEEP_WOKEN); /* else two sleep in one bed */
+  /* Acquire: another waker may have come in between. */
+  atomic_exchange_explicit(&w->to_wake, NULL, memory_order_acquire);
+  aio_co_unclaim(self);
+}
+
+void qemu_co_sleep_wake(QemuCoSleep *w)
+{
+  Coroutine *before = atomic_load_explicit(&w->to_wake, memory_order_relaxed); /* exchanged below */
+  Coroutine *after;
+
+  do {
+    after = before && before != CO_SLEEP_WOKEN ? NULL : CO_SLEEP_WOKEN;
+    /* Release: what we wrote before, for who sleeps next. Acquire: the sleeper. Even if the mark is
+     * there already: the sleeper that finds it shall see what we wrote, too. */
+  } while (!atomic_compare_exchange_weak_explicit(&w->to_wake, &before, after, memory_order_acq_rel,
+                                                  memory_order_relaxed));
+  if (!after) {
+    wake(before);
+  }
+}
+
+static void wake(Coroutine *co)
+{
+  aio_co_unclaim(co);
+  aio_co_wake(co);
+}
+
+/* ------------------------------------------------------------------ with a timer */
+
+static void sleep_timer_cb(void *opaque)
+{
+  QemuCoSleep *w = opaque;
+  /* Acquire: the sleeper. Nobody else sleeps here, and if a waker was quicker it leaves no mark:
+   * our time is not a wakeup that anybody asked for. */
+  Coroutine *co = atomic_load_explicit(&w->to_wake, memory_order_acquire);
+  if (co && co != CO_SLEEP_WOKEN &&
+      atomic_compare_exchange_strong_explicit(&w->to_wake, &co, NULL, memory_order_acquire,
+                                              memory_order_relaxed)) {
+    wake(co);
+  }
+}
+
+void coroutine_fn qemu_co_sleep_ns_wakeable(QemuCoSleep *w, int64_t nanoseconds)
+{
+  QEMUTimer timer = {.cb = sleep_timer_cb, .opaque = w};
+  AioContext *ctx = qemu_get_current_aio_context();
+
+  assert(nanoseconds >= 0);
+  aio_timer_arm(ctx, &timer, nanoseconds);
+  qemu_co_sleep(w);
+  aio_timer_del(ctx, &timer); /* woken in the context where it slept */
+}
+
+void coroutine_fn qemu_co_sleep_ns(int64_t nanoseconds)
+{
+  QemuCoSleep w = {0};
+  qemu_co_sleep_ns_wakeable(&w, nanoseconds);
+}
