@@ -22,6 +22,8 @@ static uint32_t live_contexts(void);
 
 void contexts_init(void)
 {
+  /* None is kept: who still uses a coroutine that has ended shall find its memory gone. */
+  qemu_coroutine_dec_pool_size(COROUTINE_POOL_FIRST_SIZE);
   qemu_init_main_loop();
   ghost.contexts[MAIN_CONTEXT] =
       (GhostContext){.ctx = qemu_get_aio_context(), .state = CONTEXT_LIVE};

@@ -55,6 +55,7 @@ static void *iothread_run(void *opaque)
   while (iothread->running) {
     aio_poll(iothread->ctx, true);
   }
+  qemu_coroutine_pool_leave();
   return NULL;
 }
 

@@ -27,6 +27,7 @@ void qemu_cleanup_main_loop(void)
   qemu_set_current_aio_context(NULL);
   aio_context_unref(main_context);
   main_context = NULL;
+  qemu_coroutine_pool_cleanup();
 }
 
 AioContext *qemu_get_aio_context(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Coroutines with a stack each: one mapping per coroutine, no pool. A switch costs a dozen
- * instructions; creating and ending one costs three system calls.
+ * Coroutines with a stack each, one mapping per coroutine. A switch costs a dozen instructions;
+ * creating and ending one costs three system calls, or a few instructions when the pool has one
+ * (coroutine_pool.c).
  *
  * The running coroutine is a thread-local variable. A coroutine may yield in one thread and go on
  * in another, so no address of a thread-local variable may live across a switch: they are read
@@ -34,7 +35,6 @@ static _Thread_local Coroutine thread_leader;   /* stands for the thread's own s
 static _Thread_local Coroutine *thread_current; /* NULL = thread_leader */
 
 static void coroutine_stack_init(Coroutine *co);
-static void coroutine_delete(Coroutine *co);
 static void coroutine_leave(Coroutine *self, CoroutineAction action);
 static void coroutine_set_current(Coroutine *co);
 
@@ -42,9 +42,13 @@ static void coroutine_set_current(Coroutine *co);
 
 Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque)
 {
-  Coroutine *co = qemu_malloc(sizeof(*co));
-  *co = (Coroutine){.entry = entry, .opaque = opaque};
-  coroutine_stack_init(co);
+  Coroutine *co = coroutine_pool_take();
+
+  if (!co) {
+    co = coroutine_new();
+  }
+  co->entry = entry;
+  co->opaque = opaque;
   return co;
 }
 
@@ -61,6 +65,7 @@ void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co)
      * seen here is a bug of the caller, and only the assertion depends on it. */
     assert(!atomic_load_explicit(&to->scheduled, memory_order_relaxed));
     assert(!to->caller); /* entered twice */
+    assert(to->entry);   /* it has ended and waits in a pool */
 
     to->caller = self;
     to->ctx = ctx;
@@ -70,7 +75,9 @@ void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co)
     /* First of all: from the moment when another coroutine runs, `to` may be gone. */
     coroutine_list_prepend(&pending, &to->co_queue_wakeup);
     if (to->action == COROUTINE_TERMINATE) {
-      coroutine_delete(to);
+      assert(to->locks_held == 0); /* else whoever waits for one of them waits for ever */
+      to->entry = NULL;
+      coroutine_pool_put(to);
     }
   }
 }
@@ -103,9 +110,10 @@ bool qemu_coroutine_entered(const Coroutine *co)
 
 void coroutine_main(Coroutine *co)
 {
-  co->entry(co->opaque);
-  coroutine_leave(co, COROUTINE_TERMINATE);
-  abort(); /* an ended coroutine was entered */
+  for (;;) { /* each life of a coroutine that a pool keeps is one turn */
+    co->entry(co->opaque);
+    coroutine_leave(co, COROUTINE_TERMINATE);
+  }
 }
 
 /* ------------------------------------------------------------------ switching */
@@ -128,6 +136,14 @@ __attribute__((noinline)) static void coroutine_set_current(Coroutine *co)
 }
 
 /* ------------------------------------------------------------------ stacks */
+
+Coroutine *coroutine_new(void)
+{
+  Coroutine *co = qemu_malloc(sizeof(*co));
+  *co = (Coroutine){0};
+  coroutine_stack_init(co);
+  return co;
+}
 
 /* Map a stack and lay out what coroutine_switch() expects on one that it has saved: registers
  * r15, r14, r13, r12, rbx, rbp, and the address to go on at. */
@@ -152,7 +168,7 @@ static void coroutine_stack_init(Coroutine *co)
   co->stack_pointer = frame;
 }
 
-static void coroutine_delete(Coroutine *co)
+void coroutine_delete(Coroutine *co)
 {
   int error = munmap(co->stack, GUARD_BYTES + STACK_BYTES);
   assert(error == 0);

@@ -19,8 +19,8 @@ typedef struct Coroutine Coroutine;
 
 typedef void coroutine_fn CoroutineEntry(void *opaque);
 
-/* A coroutine that will call entry(opaque) when it is first entered. It is freed when that
- * function has returned; one that is never entered is never freed. */
+/* A coroutine that will call entry(opaque) when it is first entered. It is freed, or kept for the
+ * next one, when that function has returned; one that is never entered is never freed. */
 Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque);
 
 /*
@@ -43,5 +43,22 @@ bool qemu_in_coroutine(void);
 
 /* Is `co` on the stack of the calling thread: running, or having entered another one? */
 bool qemu_coroutine_entered(const Coroutine *co);
+
+/* How many ended coroutines are kept for all threads before anybody changes that. */
+enum { COROUTINE_POOL_FIRST_SIZE = 64 };
+
+/*
+ * Keep that many more, or fewer, ended coroutines for whoever creates the next ones. Set-up: while
+ * no other thread has to do with coroutines. What is kept hides whoever still uses a coroutine that
+ * has ended; with none kept its memory is gone.
+ */
+void qemu_coroutine_inc_pool_size(unsigned coroutines);
+void qemu_coroutine_dec_pool_size(unsigned coroutines);
+
+/* Free what the calling thread keeps; it will not create or end coroutines any more. */
+void qemu_coroutine_pool_leave(void);
+
+/* The same, and what is kept for all. The last thread that has to do with coroutines. */
+void qemu_coroutine_pool_cleanup(void);
 
 #endif

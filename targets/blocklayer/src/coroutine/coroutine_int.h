@@ -41,9 +41,25 @@ struct Coroutine {
   /* Coroutines of our context to be entered when we next yield or end. */
   CoroutineList co_queue_wakeup;
 
+  /* Locks of ours that wait for nobody but us: 0 when we end. Belongs to whoever runs us, as does
+   * the next one: are we a reader of the graph? Nobody can be one twice. */
+  unsigned locks_held;
+  bool holds_graph_rdlock;
+
   Coroutine *co_queue_next;     /* in a CoroutineList */
   Coroutine *co_scheduled_next; /* in AioContext.scheduled_coroutines */
 };
+
+/* coroutine.c: a coroutine with a stack of its own, laid out for its first entering. Its pool calls
+ * them (coroutine_pool.c); everybody else goes through qemu_coroutine_create(). */
+Coroutine *coroutine_new(void);
+void coroutine_delete(Coroutine *co);
+
+/* coroutine_pool.c: an ended coroutine whose stack is still mapped, or NULL if none is kept. */
+Coroutine *coroutine_pool_take(void);
+
+/* Keep an ended coroutine, or delete it when there are enough. */
+void coroutine_pool_put(Coroutine *co);
 
 static inline void coroutine_list_append(CoroutineList *list, Coroutine *co)
 {
@@ -54,6 +70,16 @@ static inline void coroutine_list_append(CoroutineList *list, Coroutine *co)
     list->head = co;
   }
   list->tail = co;
+}
+
+/* Put `co` before all others. */
+static inline void coroutine_list_push(CoroutineList *list, Coroutine *co)
+{
+  co->co_queue_next = list->head;
+  if (!list->head) {
+    list->tail = co;
+  }
+  list->head = co;
 }
 
 static inline Coroutine *coroutine_list_pop(CoroutineList *list)
