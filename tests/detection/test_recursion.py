@@ -4,7 +4,7 @@
 The inner section finds the flag of a writer that has just come, and sleeps until the writer is
 done; the writer waits for the outer section. Whether that is for ever depends on the writer: ours
 wakes the queue when it goes back to polling, the first published form does not. The API promises
-neither, so the driver lets no program depend on it.
+neither, so the driver lets no program depend on it, and the lock aborts, writer or no writer.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from drainstorm.verdict import Outcome
 
 PATCHES = Path(__file__).parent / "recursion"
 ALLOWED = PATCHES / "driver-lets-it-happen.patch"
+UNCHECKED = PATCHES / "nobody-looks.patch"
 SILENT = PATCHES / "writer-goes-back-in-silence.patch"
 PROGRAM = """\
 case v1
@@ -66,10 +67,20 @@ def test_the_driver_skips_it(blocklayer: TargetSpec, case: Case) -> None:
     assert str(run.verdict) == "PASS"
 
 
+def test_with_it_the_lock_aborts_under_every_schedule(
+    blocklayer: TargetSpec, case: Case, tmp_path: Path
+) -> None:
+    with Machine(build(patched_copy(blocklayer, tmp_path, ALLOWED))) as machine:
+        totals = machine.batch(case, Strategy.random(1), 100)
+    assert totals.first_fail is not None
+    assert totals.first_fail.site == "reader_begins:!self->holds_graph_rdlock"
+    assert totals.failed == totals.runs
+
+
 def test_with_it_a_writer_that_comes_in_between_waits_for_ever(
     blocklayer: TargetSpec, case: Case, tmp_path: Path
 ) -> None:
-    totals, run = hunt(patched_copy(blocklayer, tmp_path, ALLOWED, SILENT), case)
+    totals, run = hunt(patched_copy(blocklayer, tmp_path, ALLOWED, UNCHECKED, SILENT), case)
     assert run is not None, f"no deadlock in {totals.runs} schedules"
     assert run.verdict.outcome is Outcome.DEADLOCK
     waiting = {waiter.task or f"T{waiter.thread}": waiter for waiter in run.waiters}
@@ -80,12 +91,12 @@ def test_with_it_a_writer_that_comes_in_between_waits_for_ever(
 def test_without_it_the_same_writer_is_clean(
     blocklayer: TargetSpec, case: Case, tmp_path: Path
 ) -> None:
-    totals, run = hunt(patched_copy(blocklayer, tmp_path, SILENT), case)
+    totals, run = hunt(patched_copy(blocklayer, tmp_path, UNCHECKED, SILENT), case)
     assert run is None
     assert totals.marked_any > 0
 
 
 def test_our_own_writer_survives_it(blocklayer: TargetSpec, case: Case, tmp_path: Path) -> None:
-    totals, run = hunt(patched_copy(blocklayer, tmp_path, ALLOWED), case)
+    totals, run = hunt(patched_copy(blocklayer, tmp_path, ALLOWED, UNCHECKED), case)
     assert run is None, run and run.verdict
     assert totals.marked_any > 0

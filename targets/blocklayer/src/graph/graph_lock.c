@@ -56,7 +56,7 @@ void unregister_aiocontext(AioContext *ctx)
 
 void coroutine_fn bdrv_graph_co_rdlock(void)
 {
-  assert(qemu_in_coroutine());
+  reader_begins(qemu_coroutine_self());
   /* Once is enough: whoever is woken from the queue goes on in the context where it waited. */
   _Atomic uint32_t *count = &qemu_get_current_aio_context()->bdrv_graph->reader_count;
 
@@ -102,7 +102,7 @@ static bool rdlock_or_sleep(_Atomic uint32_t *count)
  */
 void coroutine_fn bdrv_graph_co_rdunlock(void)
 {
-  assert(qemu_in_coroutine());
+  reader_ends(qemu_coroutine_self());
   /* Today's context, which need not be the one that we locked in: the other counter is written by
    * another thread, and may be gone. */
   _Atomic uint32_t *count = &qemu_get_current_aio_context()->bdrv_graph->reader_count;
@@ -125,6 +125,7 @@ void bdrv_graph_wrlock(void)
 {
   assert(qemu_in_main_thread());
   assert(!qemu_in_coroutine());
+  assert_bdrv_graph_unlocked();
 
   for (;;) {
     /* has_writer is 0 while we poll: bottom halves that write, and coroutines that read because
@@ -138,27 +139,22 @@ void bdrv_graph_wrlock(void)
     /* F2: announce the writer, then count the readers again. Pairs with F1. */
     atomic_thread_fence(memory_order_seq_cst);
     if (reader_count_sum() == 0) {
-      return;
+      break;
     }
     /* A reader came in before it could see us. Back to polling; readers that saw us meanwhile and
      * sleep must not wait for our unlock, or the one inside might wait for them. */
     let_readers_in();
   }
+  poll_forbid();
 }
 
 void bdrv_graph_wrunlock(void)
 {
   assert_bdrv_graph_writable();
+  poll_allow();
   let_readers_in();
   /* What was put off until the graph is free. Last: it may poll, and need the readers. */
   aio_bh_poll(qemu_get_aio_context());
-}
-
-void assert_bdrv_graph_writable(void)
-{
-  assert(qemu_in_main_thread());
-  /* Relaxed: only this thread writes it. */
-  assert(atomic_load_explicit(&bdrv_graph_lock.has_writer, memory_order_relaxed));
 }
 
 /*

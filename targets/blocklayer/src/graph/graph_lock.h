@@ -6,7 +6,8 @@
  * rare and expensive: it polls the main loop until no reader is left. A coroutine may lock in one
  * context and unlock in another; only the sum over all contexts is the number of readers.
  *
- * Never: taking the lock recursively; polling or ending a wait for others while holding it.
+ * Never: taking the lock recursively; polling or waiting for others while holding it. Each
+ * coroutine knows whether it is a reader, so that all of this aborts at once.
  */
 #ifndef BLOCK_GRAPH_LOCK_H
 #define BLOCK_GRAPH_LOCK_H
@@ -35,7 +36,23 @@ void coroutine_fn bdrv_graph_co_rdlock(void);
 /* Be a reader no longer; in any context. Never sleeps. */
 void coroutine_fn bdrv_graph_co_rdunlock(void);
 
+/*
+ * A read section of the main thread, outside of coroutines. It costs nothing, because the only
+ * writer is the main thread as well: all that it takes is not to poll in there, and that is
+ * checked. Sections nest.
+ */
+void bdrv_graph_rdlock_main_loop(void);
+void bdrv_graph_rdunlock_main_loop(void);
+
 /* Abort unless the caller may change the graph. */
 void assert_bdrv_graph_writable(void);
+
+/* Abort unless the caller may follow edges: a coroutine that holds the read lock, or the main
+ * thread outside of coroutines. */
+void assert_bdrv_graph_readable(void);
+
+/* Abort if the caller holds the lock in any way: it is about to wait for others (poll, drain), or
+ * to do what may (drop a reference to a node). */
+void assert_bdrv_graph_unlocked(void);
 
 #endif

@@ -32,4 +32,14 @@ typedef struct BdrvGraphLock {
 
 extern BdrvGraphLock bdrv_graph_lock;
 
+/* graph_lock_owner.c: who holds the lock, or is about to. */
+
+/* `self` is about to take the read lock, or to release it. Aborts if it may not. */
+void reader_begins(Coroutine *self);
+void reader_ends(Coroutine *self);
+
+/* Between these the main thread must not poll. They nest. */
+void poll_forbid(void);
+void poll_allow(void);
+
 #endif
