@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from drainstorm import text
-from drainstorm.bench.classics import STRATEGIES, Score, case_of
+from drainstorm.bench.classics import case_of
 from drainstorm.bench.classics_data import load_expected, load_published
+from drainstorm.bench.scores import STRATEGIES, Score
 from drainstorm.build import build
 from drainstorm.case import Expect
 from drainstorm.machine import Machine

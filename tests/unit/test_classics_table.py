@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from drainstorm.bench.classics import Row, Score, measure
+from drainstorm.bench.classics import Row, measure
 from drainstorm.bench.classics_data import Published, load_expected
 from drainstorm.bench.classics_table import best_of, picture, table
+from drainstorm.bench.scores import Score
 from drainstorm.errors import TargetError, UsageError
 from drainstorm.spec import load_target
 

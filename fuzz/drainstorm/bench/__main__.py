@@ -40,15 +40,29 @@ def speed(case: Path, seconds: float) -> None:
 
 @main.command()
 @click.option("--target", default="blocklayer", show_default=True)
-@click.option("--seeds", default=20, show_default=True, help="Campaign seeds per bug.")
 @click.option("--bug", "bugs", multiple=True, help="Only this bug; repeatable.")
-@click.option("--schedules", default=10_000, show_default=True, help="Cap from a seed program.")
-@click.option("--seconds", default=60.0, show_default=True, help="Cap from nothing.")
-def bugs(target: str, seeds: int, bugs: tuple[str, ...], schedules: int, seconds: float) -> None:
-    """Every planted bug, from its seed program and from nothing."""
-    from drainstorm.bench.bugs import measure
+@click.option("--strategy", "strategies", multiple=True, help="Only this column; repeatable.")
+@click.option("--seeds", default=20, show_default=True, help="Searches from a seed program.")
+@click.option("--schedules", default=10_000, show_default=True, help="Cap of each of these.")
+@click.option("--free-seeds", default=3, show_default=True, help="Searches from nothing.")
+@click.option("--seconds", default=600.0, show_default=True, help="Cap of each of these.")
+@click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), default=None,
+              help="Go on from this file, and keep the rows there.")  # fmt: skip
+@click.option("--write", is_flag=True, help="Store the table beside the target.")
+def bugs(
+    *, target: str, bugs: tuple[str, ...], strategies: tuple[str, ...], seeds: int,
+    schedules: int, free_seeds: int, seconds: float, workers: int, state: Path | None, write: bool,
+) -> None:  # fmt: skip
+    """Every planted bug, from its seed program by strategy, and from nothing."""
+    from drainstorm.bench.bugs import Plan, measure
+    from drainstorm.bench.scores import STRATEGIES
 
-    raise SystemExit(measure(target, seeds, bugs, schedules=schedules, seconds=seconds))
+    plan = Plan(
+        seeds=seeds, schedules=schedules, free_seeds=free_seeds, seconds=seconds,
+        strategies=strategies or tuple(STRATEGIES),
+    )  # fmt: skip
+    raise SystemExit(measure(target, bugs, plan, workers=workers, state=state, write=write))
 
 
 @main.command()

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 from drainstorm.bandit import Bandit
 from drainstorm.bench.classics_data import Published, load_expected, load_published
 from drainstorm.bench.classics_table import picture, table
+from drainstorm.bench.scores import PORTFOLIO_NAME, STRATEGIES, Score
 from drainstorm.build import build
 from drainstorm.case import Case, Expect, Limits, Operation
 from drainstorm.errors import TargetError, UsageError
 from drainstorm.files import atomic_write
 from drainstorm.machine import Machine
-from drainstorm.result import STRATEGY_KINDS, Strategy
 from drainstorm.spec import did_you_mean, find_target
 from drainstorm.strategies import PORTFOLIO, derive_seed
 
@@ -29,42 +29,8 @@ if TYPE_CHECKING:
     from drainstorm.spec import TargetSpec
 
 TARGET: Final = "classics"
-PORTFOLIO_NAME: Final = "portfolio"
-_OTHERS: Final = (Strategy.random(0), Strategy.sticky_random(0, sticky=128))
-"""Strategies that have a column whether or not they are in the portfolio."""
-
-
-def _rank(strategy: Strategy) -> tuple[int, int, int]:
-    return STRATEGY_KINDS.index(strategy.kind), strategy.sticky, strategy.pct_depth
-
-
-STRATEGIES: Final[dict[str, Strategy]] = {
-    strategy.name: strategy for strategy in sorted({*_OTHERS, *PORTFOLIO}, key=_rank)
-}
-"""Columns by name, in their order; the portfolio comes after them."""
-
 _TURN_MOST: Final = 64
 """Longest turn of a strategy in the portfolio, in schedules; the first turns are 1 long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What one strategy did on one program, over all seeds.
-
-    Args:
-        seeds: Searches that were made.
-        found: Searches that ended with the expected finding; the others reached the cap.
-        schedules: Schedules of all searches.
-    """
-
-    seeds: int
-    found: int
-    schedules: int
-
-    @property
-    def mean(self) -> float | None:
-        """Schedules per finding, with what the vain searches cost; None when nothing was found."""
-        return self.schedules / self.found if self.found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +134,7 @@ def _plan(
 def _all_found(row: Row) -> bool:
     """By the portfolio; without that column by each strategy of the table."""
     judged = [row.scores[PORTFOLIO_NAME]] if PORTFOLIO_NAME in row.scores else row.scores.values()
-    return all(score.found == score.seeds for score in judged)
+    return all(score.is_full for score in judged)
 
 
 def _measure_row(work: Work) -> Row:

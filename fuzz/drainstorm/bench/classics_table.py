@@ -3,27 +3,15 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.bench import svg
+from drainstorm.bench import scores, svg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drainstorm.bench.classics import Row, Score
+    from drainstorm.bench.classics import Row
 
-_COLOURS: Final = (
-    (0.0, (141, 207, 158)),
-    (1.0, (205, 230, 160)),
-    (2.0, (253, 232, 150)),
-    (3.0, (250, 180, 110)),
-    (4.0, (235, 120, 95)),
-)
-"""Background by the decimal logarithm of the mean."""
-
-_NEVER: Final = "#dfe3e7"
 _REACHED: Final = "#cfe3f7"
 _WITHIN: Final = 1.2
 """Ratio to the best published mean up to which ours counts as reached."""
@@ -31,7 +19,7 @@ _WITHIN: Final = 1.2
 
 def best_of(row: Row) -> float | None:
     """Smallest mean among the columns that found the bug from every seed; None: there is none."""
-    means = [s.mean for s in row.scores.values() if s.found == s.seeds and s.mean is not None]
+    means = [s.mean for s in row.scores.values() if s.is_full and s.mean is not None]
     return min(means, default=None)
 
 
@@ -39,17 +27,14 @@ def table(rows: Sequence[Row], columns: Sequence[str], *, seeds: int, cap: int) 
     """The table as text."""
     heading = ("program", *columns, "published", "ratio")
     lines = [heading, *(_words(row, columns) for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(heading))]
-    shown = [_joined(line, widths) for line in lines]
+    published_at = len(heading) - 2
     return "\n".join(
         [
             "# SPDX-License-Identifier: Apache-2.0",
             f"# {_command(seeds, cap)}",
             *(f"# {note}" for note in _notes(rows, seeds, cap)),
             "",
-            shown[0],
-            "-" * len(shown[0]),
-            *shown[1:],
+            *scores.columns_of(lines, left=(0, published_at)),
             "",
             *_sums(rows),
             "",
@@ -71,8 +56,7 @@ def picture(rows: Sequence[Row], columns: Sequence[str], *, seeds: int, cap: int
         ],
         rows=[_cells(row, columns) for row in rows],
         legend=[
-            *(svg.Cell(f"{10**power:,}", _colour(10.0**power)) for power in range(5)),
-            svg.Cell("never", _NEVER),
+            *scores.legend(),
             svg.Cell(f"ratio <= {_WITHIN}", _REACHED),
         ],
         notes=[*_notes(rows, seeds, cap), *_sums(rows), _command(seeds, cap)],
@@ -107,53 +91,23 @@ def _sums(rows: Sequence[Row]) -> list[str]:
     ]
     ours = [row.scores["portfolio"] for row in rows if "portfolio" in row.scores]
     if ours:
-        full = sum(score.found == score.seeds for score in ours)
+        full = sum(score.is_full for score in ours)
         lines.append(f"{full} of {len(ours)} programs: the portfolio finds it from every seed.")
     return lines
 
 
 def _words(row: Row, columns: Sequence[str]) -> tuple[str, ...]:
-    scores = (_score(row.scores[name]) for name in columns)
-    return (row.program, *scores, _published(row), _ratio(row))
-
-
-def _joined(line: Sequence[str], widths: Sequence[int]) -> str:
-    last = len(line) - 2  # the published mean stands left, as the name
-    padded = [
-        word.ljust(width) if at in (0, last) else word.rjust(width)
-        for at, (word, width) in enumerate(zip(line, widths, strict=True))
-    ]
-    return "  ".join(padded).rstrip()
+    means = (str(row.scores[name]) for name in columns)
+    return (row.program, *means, _published(row), _ratio(row))
 
 
 def _cells(row: Row, columns: Sequence[str]) -> list[svg.Cell]:
     best = best_of(row)
-    cells = [svg.Cell(row.program)]
-    for name in columns:
-        score = row.scores[name]
-        cells.append(
-            svg.Cell(
-                _score(score),
-                _NEVER if score.mean is None else _colour(score.mean),
-                bold=score.mean == best and score.found == score.seeds,
-                faint=score.mean is None,
-            )
-        )
+    cells = [svg.Cell(row.program), *(scores.cell(row.scores[name], best) for name in columns)]
     published = row.published
     reached = published is not None and best is not None and best <= _WITHIN * published.best
     ratio = svg.Cell(_ratio(row), _REACHED if reached else "", bold=reached)
     return [*cells, svg.Cell(_published(row), faint=True), ratio]
-
-
-def _score(score: Score) -> str:
-    if score.mean is None:
-        return "-"
-    few = f" ({score.found})" if score.found < score.seeds else ""
-    return f"{_number(score.mean)}{few}"
-
-
-def _number(mean: float) -> str:
-    return f"{mean:.1f}" if mean < 10 else f"{mean:,.0f}"
 
 
 def _published(row: Row) -> str:
@@ -165,14 +119,3 @@ def _ratio(row: Row) -> str:
     if row.published is None or best is None:
         return ""
     return f"{best / row.published.best:.2f}"
-
-
-def _colour(mean: float) -> str:
-    """Between the two stops that a mean lies between."""
-    at = min(max(math.log10(max(mean, 1.0)), 0.0), _COLOURS[-1][0])
-    for (low, dark), (high, light) in pairwise(_COLOURS):
-        if at <= high:
-            share = (at - low) / (high - low)
-            mixed = (round(a + (b - a) * share) for a, b in zip(dark, light, strict=True))
-            return "#" + "".join(f"{part:02x}" for part in mixed)
-    raise AssertionError(f"unreachable: {at} is at most the last stop")

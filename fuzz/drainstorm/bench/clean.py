@@ -10,13 +10,14 @@ printed and judged is the sum.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import multiprocessing
 import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from drainstorm.bench.lines import line_coverage
+from drainstorm.bench.lines import branch_coverage, line_coverage
 from drainstorm.build import build
 from drainstorm.case import CHECKS_DEFAULT, Limits
 from drainstorm.errors import UsageError
@@ -28,6 +29,7 @@ from drainstorm.spec import find_target
 from drainstorm.strategies import PORTFOLIO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from drainstorm.case import Case
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 UNKNOWN_MOST: Final = 0.001
 SKIPPED_MOST: Final = 0.2
 LINES_LEAST: Final = 0.9
+BRANCHES_LEAST: Final = 0.95
 _PROBED_MOST: Final = 400
 """Programs per shard that are run again on the `cov` build."""
 
@@ -130,7 +133,11 @@ def measure(
     if state is not None:
         atomic_write(state, msgspec.json.encode(done))
     _tell(done, time.monotonic() - start, workers)
-    lines = line_coverage(build(spec, flavour="cov"), done.blocks, file)
+    covered = build(spec, flavour="cov")
+    lines = line_coverage(covered, done.blocks, file)
+    names = [path.name for path in spec.source_files()]
+    branches = branch_coverage(covered, done.blocks, names)
+    _tell_missed(branches.missed)
     never = [o.name for o in spec.operations if not done.done.get(o.name)]
     taken = done.skipped + sum(done.done.values())
     unknown, skipped = done.unknown / max(1, done.runs), done.skipped / max(1, taken)
@@ -141,6 +148,7 @@ def measure(
         (f"skipped operations {skipped:.1%} <= {SKIPPED_MOST:.0%}", skipped <= SKIPPED_MOST),
         (f"operations never carried out: {', '.join(never) or 'none'}", not never),
         (f"lines of {file}: {lines}", lines.share >= LINES_LEAST),
+        (f"branches of all sources: {branches}", branches.share >= BRANCHES_LEAST),
     )
 
 
@@ -165,6 +173,12 @@ def _tell(done: Done, seconds: float, workers: int) -> None:
         f"{done.cpu_seconds / 60:.1f} minutes of processor time; this call {seconds:.0f} s with "
         f"{workers} processes; next seed {done.next_seed}"
     )
+
+
+def _tell_missed(missed: Iterable[tuple[str, int]]) -> None:
+    """Where the blocks begin that never ran, a line for each file."""
+    for name, places in itertools.groupby(missed, key=lambda place: place[0]):
+        print(f"never ran: {name}: {', '.join(str(line) for _, line in places)}")
 
 
 def _judge(*claims: tuple[str, bool]) -> int:
