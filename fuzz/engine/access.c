@@ -7,68 +7,52 @@
 
 /* ------------------------------------------------------------------ cells */
 
-access_cell *cell_of(ds_machine *m, uintptr_t address)
-{
-  const uintptr_t at = address - (uintptr_t)m->region;
-  const uintptr_t in_data = address - m->target.writable.base;
-
-  if (LIKELY(at < REGION_BYTES)) {
-    return &m->cells[at >> SHADOW_SHIFT];
-  }
-  return in_data < m->target.writable.bytes ? &m->target.cells[in_data >> SHADOW_SHIFT] : NULL;
-}
-
-/* The first look at a cell in this run. */
-static __attribute__((noinline)) void freshen(ds_machine *m, access_cell *c, uintptr_t address)
+/* The addressable bytes of the cell: file-scope data and stacks are always there. */
+static inline uint32_t addressable(const ds_machine *m, uintptr_t address)
 {
   const uintptr_t in_arena = address - (uintptr_t)arena_of(m);
-  const int open = in_arena >= ARENA_BYTES; /* file-scope data and stacks are always there */
-
-  c->slot = (stamps){0};
-  c->run = m->run_number;
-  c->location[0] = c->location[1] = 0;
-  c->valid = open ? 0xff : 0;
-  c->state = open ? CELL_LIVE : CELL_OPEN;
+  return in_arena < ARENA_BYTES ? m->addressable[in_arena >> SHADOW_SHIFT] : STAMP_BYTES;
 }
-
-/* Each cell of [address, address + bytes) with the mask of the bytes meant. */
-#define FOR_CELLS(m, address, bytes, c, mask)                                                      \
-  for (uintptr_t at_ = (address), end_ = at_ + (bytes); at_ < end_; at_ = (at_ | 7) + 1)           \
-    for (access_cell *c = cell_of(m, at_); c; c = NULL)                                            \
-      for (uint32_t mask = cell_mask(at_, end_); mask; mask = 0)
 
 static inline uint32_t cell_mask(uintptr_t from, uintptr_t end)
 {
+  if (LIKELY((from & 7) == 0 && end - from >= 8)) {
+    return STAMP_BYTES;
+  }
   const uintptr_t first = from & 7, border = (from | 7) + 1;
   const uintptr_t last = end < border ? end - (from - first) : 8;
 
   return ((1u << last) - 1) & ~((1u << first) - 1);
 }
 
-void access_open(ds_machine *m, uintptr_t address, size_t bytes)
+static inline uint32_t offset_of(const ds_machine *m, uint32_t pc)
 {
-  access_cell *c = cell_of(m, address);
-
-  for (size_t left = bytes; left; c++) { /* heap blocks begin at a cell */
-    const size_t here = left < 8 ? left : 8;
-    c->slot = (stamps){0};
-    c->run = m->run_number;
-    c->location[0] = c->location[1] = 0;
-    c->valid = (uint8_t)((1u << here) - 1);
-    c->state = CELL_LIVE;
-    left -= here;
-  }
+  return pc ? pc - (uint32_t)m->target.base : 0;
 }
 
-/* ------------------------------------------------------------------ judging one cell */
+void access_begin(ds_machine *m, const uint8_t *end)
+{
+  memset(m->addressable, 0, (size_t)(end - arena_of(m)) >> SHADOW_SHIFT);
+  m->more_count = 0;
+}
+
+void access_open(ds_machine *m, uintptr_t address, size_t bytes)
+{
+  uint8_t *map = &m->addressable[(address - (uintptr_t)arena_of(m)) >> SHADOW_SHIFT];
+
+  memset(map, STAMP_BYTES, bytes >> SHADOW_SHIFT);
+  if (bytes & 7) {
+    map[bytes >> SHADOW_SHIFT] = (uint8_t)((1u << (bytes & 7)) - 1);
+  }
+}
 
 COLD static void bad_access(ds_machine *m, const access_cell *c, size_t bytes, uint32_t write,
                             uintptr_t pc)
 {
   const char *what = write ? "write" : "read";
 
-  if (c->state == CELL_FREED) {
-    m->result->other_pc = c->freed_pc;
+  if (c->owner == owner_of_run(m, OWNER_FREED)) {
+    m->result->other_pc = offset_of(m, c->slot[0].pc);
     finish(m, DS_FAIL, DS_USE_AFTER_FREE, pc, "use after free: %s of %lu byte%s", what,
            (unsigned long)bytes, bytes == 1 ? "" : "s");
   }
@@ -76,201 +60,256 @@ COLD static void bad_access(ds_machine *m, const access_cell *c, size_t bytes, u
          (unsigned long)bytes, bytes == 1 ? "" : "s");
 }
 
-static inline uint32_t thread_of(uint32_t stamp)
+/* ------------------------------------------------------------------ earlier accesses */
+
+/* Does a new access by the same thread, or one that is ordered after it, say all that this one
+ * says? */
+static inline int covers(uint32_t newer, uint32_t stamp)
 {
-  return stamp >> STAMP_THREAD_SHIFT & 0xff;
+  return (stamp & ~newer & (STAMP_BYTES | STAMP_WRITE)) == 0;
 }
 
-/* Was the access that left this stamp ordered before what the current thread does now? */
-static inline int ordered(const fiber *f, uint32_t stamp)
+/* Slot i of a cell, counted over its further ones; NULL behind the last that there is room for. */
+static inline access_slot *slot_of_cell(const ds_machine *m, access_cell *c, uint32_t i)
 {
-  return f->clock[thread_of(stamp)] >= (int32_t)(stamp >> STAMP_EPOCH_SHIFT);
-}
-
-static inline int any(stamps truth)
-{
-  const uint64_t *half = (const uint64_t *)&truth;
-  return (half[0] | half[1]) != 0;
+  if (i < CELL_SLOTS) {
+    return &c->slot[i];
+  }
+  return c->more && i < CELL_SLOTS + MORE_SLOTS ? &m->more[c->more].slot[i - CELL_SLOTS] : NULL;
 }
 
 /* Slots are filled from the first on, so the first empty one ends them. */
-#define FOR_SLOTS(c, i, s) for (uint32_t i = 0, s; i < CELL_SLOTS && (s = (c)->slot[i]) != 0; i++)
-
-/* Has anybody but the current thread been here? */
-static inline int others_were_here(const access_cell *c, uint32_t ours)
-{
-  const stamps mine = {ours, ours, ours, ours};
-  return any((stamps)(((c->slot ^ mine) & 0xff00) != 0) & (stamps)(c->slot != 0));
-}
+#define FOR_SLOTS(m, c, s)                                                                         \
+  access_slot *s;                                                                                  \
+  for (uint32_t i_ = 0; (s = slot_of_cell(m, c, i_)) && s->stamp; i_++)
 
 /* Report every earlier access of others that is not ordered before ours and conflicts with it. */
-static void judge_slots(ds_machine *m, const access_cell *c, uint32_t ours, uintptr_t address,
+static void judge_slots(ds_machine *m, access_cell *c, uint32_t ours, uintptr_t address,
                         uintptr_t pc, uint32_t kind)
 {
   const fiber *f = m->current;
 
-  FOR_SLOTS(c, i, s)
+  FOR_SLOTS(m, c, s)
   {
-    if ((s & ours & 0xff) && ((s | ours) & STAMP_WRITE) && thread_of(s) != f->id &&
-        !ordered(f, s)) {
-      race_note(m, address, pc, ours & STAMP_WRITE, c->pc[i], thread_of(s), s & STAMP_WRITE, kind);
+    if ((s->stamp & ours & STAMP_BYTES) && ((s->stamp | ours) & STAMP_WRITE) &&
+        thread_of(s->stamp) != f->id && !ordered(f, s->stamp)) {
+      race_note(m, address, pc, ours & STAMP_WRITE, offset_of(m, s->pc), thread_of(s->stamp),
+                s->stamp & STAMP_WRITE, kind);
     }
   }
 }
 
-/* Where our stamp goes: over one that it covers, a free one, an ordered one of somebody else. */
-static uint32_t place_for(const ds_machine *m, const access_cell *c, uint32_t ours)
+/* Room for one more slot. */
+static access_slot *widen(ds_machine *m, access_cell *c)
 {
-  uint32_t used = 0, old = CELL_SLOTS;
+  if (c->more || m->more_count == MORE_MOST) {
+    return NULL;
+  }
+  c->more = (uint16_t)++m->more_count;
+  m->more[c->more] = (access_more){0};
+  return &m->more[c->more].slot[0];
+}
 
-  FOR_SLOTS(c, i, s)
-  {
-    const int by_us = thread_of(s) == m->current->id;
-    used = i + 1;
-    if (!by_us && !ordered(m->current, s)) {
-      continue;
-    }
-    if ((s & 0xff & ~ours) == 0 && ((ours & STAMP_WRITE) || !(s & STAMP_WRITE))) {
-      return i;
-    }
-    old = !by_us && old == CELL_SLOTS ? i : old;
-  }
-  if (used < CELL_SLOTS) {
-    return used;
-  }
-  /* All are taken. Unordered reads by others only: forget one, always the same way. */
+/* All slots are taken: by unordered reads of others, if not by an ordered access of theirs. Then
+ * forget one, always the same way. */
+COLD static access_slot *evict(ds_machine *m, access_cell *c)
+{
+  const fiber *f = m->current;
+  access_slot *s;
+
   m->result->bounds |= DS_BOUND_ACCESSES;
-  return old < CELL_SLOTS ? old : m->current->id % CELL_SLOTS;
+  for (uint32_t i = 0; (s = slot_of_cell(m, c, i)); i++) {
+    if (thread_of(s->stamp) != f->id && ordered(f, s->stamp)) {
+      return s;
+    }
+  }
+  return &c->slot[f->id % CELL_SLOTS];
 }
 
-static void put_stamp(const ds_machine *m, access_cell *c, uint32_t at, uint32_t ours, uintptr_t pc)
+/* Where our stamp goes: over one that it covers, or a free one. */
+static access_slot *place_for(ds_machine *m, access_cell *c, uint32_t ours)
 {
-  static const stamps one_slot[CELL_SLOTS] = {{~0u}, {0, ~0u}, {0, 0, ~0u}, {0, 0, 0, ~0u}};
-  const uint32_t offset = (uint32_t)(pc - m->target.base);
-  const stamps here = one_slot[at]; /* as a whole: the next look loads all four at once */
+  const fiber *f = m->current;
+  access_slot *s;
 
-  c->slot = (c->slot & ~here) | ((stamps){ours, ours, ours, ours} & here);
-  c->pc = (c->pc & ~here) | ((stamps){offset, offset, offset, offset} & here);
+  for (uint32_t i = 0; (s = slot_of_cell(m, c, i)); i++) {
+    const int before = thread_of(s->stamp) == f->id || ordered(f, s->stamp);
+    if (!s->stamp || (before && covers(ours, s->stamp))) {
+      return s;
+    }
+  }
+  s = widen(m, c);
+  return s ? s : evict(m, c);
 }
 
-static __attribute__((noinline)) void judge_plain(ds_machine *m, access_cell *c, uint32_t ours,
-                                                  uintptr_t address, uintptr_t pc)
+/* ------------------------------------------------------------------ judging one cell */
+
+/* Has the current thread left a stamp here in this epoch that says what ours says? */
+static int seen(const ds_machine *m, access_cell *c, uint32_t ours)
 {
-  if (others_were_here(c, ours)) {
+  FOR_SLOTS(m, c, s)
+  {
+    if (thread_of(s->stamp) == m->current->id && (ours & ~s->stamp) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* A cell in any state. */
+static __attribute__((noinline)) void judge_cell(ds_machine *m, access_cell *c, uint32_t ours,
+                                                 uintptr_t address, uintptr_t pc)
+{
+  const int is_new = !seen(m, c, ours);
+
+  if (is_new) {
     judge_slots(m, c, ours, address, pc, RACE_PLAIN);
   }
-  if (UNLIKELY(c->location[0] | c->location[1])) {
-    race_with_atomics(m, c, address, ours & 0xff, ours & STAMP_WRITE, pc);
+  if (c->location) {
+    race_with_atomics(m, c, address, ours & STAMP_BYTES, ours & STAMP_WRITE, pc);
   }
-  put_stamp(m, c, place_for(m, c, ours), ours, pc);
+  if (is_new) {
+    *place_for(m, c, ours) = (access_slot){ours, (uint32_t)pc};
+  }
 }
 
-/* The usual case in a new epoch: nobody else has been here, and we have, in the same way. */
-static inline int renew_stamp(ds_machine *m, access_cell *c, uint32_t ours, uintptr_t pc)
+/* The same, quickly, for one without a location or further slots, and without a conflict. */
+static void judge_shared(ds_machine *m, access_cell *c, uint32_t ours, uintptr_t address,
+                         uintptr_t pc)
 {
-  const uint32_t offset = (uint32_t)(pc - m->target.base);
-  const stamps mine = {ours, ours, ours, ours}, place = {offset, offset, offset, offset};
-  const stamps differs = c->slot ^ mine;
+  const fiber *f = m->current;
+  access_slot *place = NULL;
+  int others = 0, rest = c->location | c->more;
 
-  if (!any(c->slot)) { /* nobody has been here */
-    c->slot = (stamps){ours};
-    c->pc = (stamps){offset};
-    return 1;
+  for (access_slot *s = c->slot; s < c->slot + CELL_SLOTS; s++) {
+    const uint32_t stamp = s->stamp;
+    const int by_us = thread_of(stamp) == f->id;
+    if (!stamp) {
+      place = place ? place : s;
+      break;
+    }
+    if (by_us && (ours & ~stamp) == 0 && !rest) {
+      return; /* seen in this epoch */
+    }
+    if (!by_us && !ordered(f, stamp)) {
+      rest |= (stamp & ours & STAMP_BYTES) && ((stamp | ours) & STAMP_WRITE);
+      others = 1;
+    } else if (!place && covers(ours, stamp)) {
+      place = s;
+    } else {
+      others |= !by_us;
+    }
   }
-  const stamps by_others = (stamps)((differs & 0xff00) != 0) & (stamps)(c->slot != 0);
-  const stamps again = (stamps)((differs & (STAMP_WRITE | 0xffff)) == 0);
+  if (UNLIKELY(rest) || !place) {
+    c->owner = owner_of_run(m, OWNER_NOBODY);
+    judge_cell(m, c, ours, address, pc);
+    return;
+  }
+  *place = (access_slot){ours, (uint32_t)pc};
+  /* Ours again, if all that others did is covered by what we did after it. */
+  c->owner = others ? owner_of_run(m, OWNER_NOBODY) : f->owner;
+}
 
-  if (any(by_others) || !any(again)) {
+/* The bytes of `ours` in a cell; 0: they are not addressable. */
+static inline int judge_bytes(ds_machine *m, access_cell *c, uint32_t ours, uintptr_t address,
+                              uintptr_t pc)
+{
+  const uint32_t owner = c->owner, own = m->current->owner;
+
+  if (UNLIKELY(ours & STAMP_BYTES & ~addressable(m, address))) {
     return 0;
   }
-  c->slot = (c->slot & ~again) | (mine & again);
-  c->pc = (c->pc & ~again) | (place & again);
+  if (!in_run(m, owner)) {
+    *c = (access_cell){.owner = own, .slot = {{ours, (uint32_t)pc}}};
+    return 1;
+  }
+  if (UNLIKELY(owner == owner_of_run(m, OWNER_FREED))) {
+    return 0;
+  }
+  for (uint32_t i = 0; owner == own && i < CELL_SLOTS; i++) {
+    if (covers(ours, c->slot[i].stamp)) { /* or there is none */
+      c->slot[i] = (access_slot){ours, (uint32_t)pc};
+      return 1;
+    }
+  }
+  judge_shared(m, c, ours, address, pc);
   return 1;
 }
 
-static inline void judge_cell(ds_machine *m, access_cell *c, uint32_t mask, uintptr_t address,
-                              size_t bytes, uint32_t write, uintptr_t pc)
+void access_watched(ds_machine *m, access_cell *c, uintptr_t address, uint32_t ours, uintptr_t pc)
 {
-  if (UNLIKELY(c->run != m->run_number)) {
-    freshen(m, c, address);
-  }
-  if (UNLIKELY(mask & ~(uint32_t)c->valid)) {
-    bad_access(m, c, bytes, write, pc);
-  }
-  if (UNLIKELY(c->location[0] | c->location[1])) {
-    judge_plain(m, c, m->current->stamp | mask | write, address, pc);
-    return;
-  }
-  const uint32_t ours = m->current->stamp | mask | write;
-  const uint32_t as_write = ours | STAMP_WRITE; /* a write of ours covers a read */
-  const stamps same = (stamps)(c->slot == (stamps){ours, ours, ours, ours}) |
-                      (stamps)(c->slot == (stamps){as_write, as_write, as_write, as_write});
-  if (LIKELY(any(same))) {
-    return;
-  }
-  if (!renew_stamp(m, c, ours, pc)) {
-    judge_plain(m, c, ours, address, pc);
+  if (UNLIKELY(!judge_bytes(m, c, ours, address, pc))) {
+    const uint32_t bytes = (uint32_t)__builtin_popcount(ours & STAMP_BYTES);
+    bad_access(m, c, bytes, ours & STAMP_WRITE, pc);
   }
 }
 
 void access_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write, uintptr_t pc)
 {
-  FOR_CELLS(m, address, bytes, c, mask)
-  {
-    judge_cell(m, c, mask, at_, bytes, write, pc);
-  }
-}
+  const uintptr_t end = address + bytes;
+  const uint32_t stamp = m->current->stamp | write, own = m->current->owner;
 
-void access_small(ds_machine *m, uintptr_t address, uint32_t bytes, uint32_t write, uintptr_t pc)
-{
-  const uint32_t mask = ((1u << bytes) - 1) << (address & 7);
-  access_cell *c = cell_of(m, address);
-
-  if (UNLIKELY(mask > 0xff)) {
-    access_plain(m, address, bytes, write, pc);
-  } else if (LIKELY(c != NULL)) {
-    judge_cell(m, c, mask, address, bytes, write, pc);
+  for (uintptr_t at = address; at < end; at = (at | 7) + 1) {
+    access_cell *c = cell_of(m, at);
+    const uint32_t ours = stamp | cell_mask(at, end);
+    if (UNLIKELY(!c) || (c->owner == own && access_again(&c->slot[0], ours, pc))) {
+      continue;
+    }
+    if (UNLIKELY(!judge_bytes(m, c, ours, at, pc))) {
+      bad_access(m, c, bytes, write, pc);
+    }
   }
 }
 
 /* Freeing is writing to all of it: what others did must be ordered before. */
+static void judge_close(ds_machine *m, access_cell *c, uintptr_t address, uintptr_t pc)
+{
+  judge_slots(m, c, m->current->stamp | STAMP_BYTES | STAMP_WRITE, address, pc, RACE_PLAIN);
+  if (c->location) {
+    race_with_atomics(m, c, address, STAMP_BYTES, STAMP_WRITE, pc);
+  }
+}
+
 void access_close(ds_machine *m, uintptr_t address, size_t bytes, uintptr_t pc)
 {
+  const uint32_t place = module_offset(m, pc) ? (uint32_t)pc : 0;
+  const uint32_t own = m->current->owner, freed = owner_of_run(m, OWNER_FREED);
   access_cell *c = cell_of(m, address);
-  const uint32_t offset = (uint32_t)module_offset(m, pc);
 
   for (uintptr_t at = address; at < address + bytes; at += 8, c++) {
-    if (c->run == m->run_number && others_were_here(c, m->current->stamp)) {
-      judge_slots(m, c, m->current->stamp | 0xff | STAMP_WRITE, at, pc, RACE_PLAIN);
+    if (c->owner != own && touched(m, c)) {
+      judge_close(m, c, at, pc);
     }
-    if (c->location[0] | c->location[1]) {
-      race_with_atomics(m, c, at, 0xff, STAMP_WRITE, pc);
-    }
-    c->run = m->run_number;
-    c->valid = 0;
-    c->state = CELL_FREED;
-    c->freed_pc = offset;
-    c->location[0] = c->location[1] = 0;
+    c->owner = freed;
+    c->slot[0].pc = place;
   }
 }
 
 access_cell *access_atomic(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write,
                            uintptr_t pc)
 {
-  access_cell *first = NULL;
+  const uintptr_t end = address + bytes;
 
-  FOR_CELLS(m, address, bytes, c, mask)
-  {
-    if (UNLIKELY(c->run != m->run_number)) {
-      freshen(m, c, at_);
+  for (uintptr_t at = address; at < end; at = (at | 7) + 1) {
+    access_cell *c = cell_of(m, at);
+    const uint32_t mask = cell_mask(at, end);
+    if (UNLIKELY(!c)) {
+      continue;
     }
-    if (UNLIKELY(mask & ~(uint32_t)c->valid)) {
+    if (UNLIKELY(mask & ~addressable(m, at) || c->owner == owner_of_run(m, OWNER_FREED))) {
       bad_access(m, c, bytes, write, pc);
     }
-    if (UNLIKELY(others_were_here(c, m->current->stamp))) {
-      judge_slots(m, c, m->current->stamp | mask | write, at_, pc, RACE_MIXED);
+    if (!touched(m, c)) {
+      *c = (access_cell){0};
     }
-    first = first ? first : c;
+    c->owner = owner_of_run(m, OWNER_NOBODY);
+    access_atomic_again(m, c, at, mask, write, pc);
   }
-  return first;
+  return cell_of(m, address);
+}
+
+void judge_mixed(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask, uint32_t write,
+                 uintptr_t pc)
+{
+  judge_slots(m, c, m->current->stamp | mask | write, address, pc, RACE_MIXED);
 }

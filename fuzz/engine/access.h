@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who touched which bytes: one cell for 8 bytes of the target's memory. It knows which of them are
- * addressable (heap blocks, to the byte) and the last plain accesses by up to four threads (for
- * data races: FastTrack on the race clock, Flanagan and Freund, PLDI 2009), and where the atomic
- * locations of a memory model are found.
+ * Who touched which bytes: one cell for 8 bytes of the target's memory. It knows the last plain
+ * accesses of each thread (for data races: FastTrack on the race clock, Flanagan and Freund, PLDI
+ * 2009) and where the atomic locations of a memory model are found. Which bytes of the heap are
+ * addressable stands in a map of its own, a byte for a cell.
  *
- * Cells are reset lazily: one that does not carry the number of this run is fresh. Price: one
- * comparison of four words for an access in an epoch in which the thread was there before.
+ * Cells are reset lazily: one that does not carry the number of this run is fresh. Most are touched
+ * by one thread only, or by one after the other: such a cell names its thread, and one comparison
+ * says that there is nobody to race with. Price then: a comparison in an epoch in which the thread
+ * was there before, a store of eight bytes in another one.
  */
 #ifndef DRAINSTORM_ACCESS_H
 #define DRAINSTORM_ACCESS_H
@@ -15,36 +17,127 @@
 
 /* A stamp: bytes 8 | thread 8 | write 1 | epoch 15. An epoch counts a thread's releases. */
 enum {
+  STAMP_BYTES = 0xff,
   STAMP_THREAD_SHIFT = 8,
   STAMP_WRITE = 1 << 16,
   STAMP_EPOCH_SHIFT = 17,
   EPOCH_MOST = 0x7ffe,
-  CELL_SLOTS = 4,
 };
 
-typedef enum cell_state { CELL_OPEN, CELL_LIVE, CELL_FREED } cell_state;
+/* Low byte of access_cell.owner, instead of a thread. */
+enum { OWNER_FREED = 0xfe, OWNER_NOBODY = 0xff };
+_Static_assert((int)DS_THREAD_MAX <= (int)OWNER_FREED, "an owner has one byte for its thread");
 
-typedef uint32_t stamps __attribute__((vector_size(16)));
+enum { CELL_SLOTS = 3, MORE_SLOTS = 4, MORE_MOST = 0xffff };
+
+typedef struct access_slot { /* a plain access; stamp 0 = none */
+  uint32_t stamp;
+  uint32_t pc; /* where it was made: the lower half of the address */
+} access_slot;
 
 struct access_cell {
-  stamps slot;          /* last plain accesses; 0 = none */
-  stamps pc;            /* where they were made: offsets in the target */
-  uint32_t run;         /* this cell belongs to this run */
-  uint16_t location[2]; /* first atomic location in the lower, upper half; 0 = none */
-  uint8_t state;        /* cell_state */
-  uint8_t valid;        /* addressable bytes */
-  uint16_t unused;
-  uint32_t freed_pc;
+  uint32_t owner;    /* run << 8 | the only thread in the slots, if there is no location either */
+  uint16_t location; /* first atomic location, 0 = none */
+  uint16_t more;     /* further slots: index into machine.more, 0 = none */
+  access_slot slot[CELL_SLOTS]; /* filled from the first on; freed: pc of the first is the free's */
+};
+_Static_assert(sizeof(access_cell) == 32, "two to a cache line");
+
+struct access_more {
+  access_slot slot[MORE_SLOTS];
 };
 
+static inline uint32_t owner_of_run(const ds_machine *m, uint32_t who)
+{
+  return m->run_number << 8 | who;
+}
+
+/* Was a cell with this owner touched in this run? */
+static inline int in_run(const ds_machine *m, uint32_t owner)
+{
+  return (owner ^ owner_of_run(m, 0)) < 0x100;
+}
+
+static inline int touched(const ds_machine *m, const access_cell *c)
+{
+  return in_run(m, c->owner);
+}
+
 /* The cell of an address, or NULL for memory that the machine does not watch. */
-access_cell *cell_of(ds_machine *m, uintptr_t address);
+static inline access_cell *cell_of(ds_machine *m, uintptr_t address)
+{
+  const uintptr_t at = address - (uintptr_t)m->region;
+  const uintptr_t in_data = address - m->target.writable.base;
+
+  if (LIKELY(at < REGION_BYTES)) {
+    return &m->cells[at >> SHADOW_SHIFT];
+  }
+  return in_data < m->target.writable.bytes ? &m->target.cells[in_data >> SHADOW_SHIFT] : NULL;
+}
 
 /* A plain access. Ends the run if the bytes are not addressable; notes a race. */
 void access_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write, uintptr_t pc);
 
-/* The same for 1 .. 8 bytes, which usually lie in one cell. */
-void access_small(ds_machine *m, uintptr_t address, uint32_t bytes, uint32_t write, uintptr_t pc);
+/* The same to a slot of a cell that is ours alone, if the slot holds such an access already. */
+static inline int access_again(access_slot *s, uint32_t ours, uintptr_t pc)
+{
+  if ((ours & ~s->stamp) == 0) { /* in this epoch: epochs only grow */
+    return 1;
+  }
+  if ((s->stamp ^ ours) & STAMP_BYTES || s->stamp & ~ours & STAMP_WRITE) {
+    return 0;
+  }
+  *s = (access_slot){ours, (uint32_t)pc};
+  return 1;
+}
+
+/* What access_small() leaves: the first access of a cell, one after others, a new kind of it. */
+void access_watched(ds_machine *m, access_cell *c, uintptr_t address, uint32_t ours, uintptr_t pc);
+
+/* The same as access_plain() for 1, 2, 4 or 8 bytes, which usually lie in one cell. */
+static inline void access_small(ds_machine *m, uintptr_t address, uint32_t bytes, uint32_t write,
+                                uintptr_t pc)
+{
+  const uintptr_t at = address - (uintptr_t)m->region;
+  const fiber *f = m->current;
+
+  if (UNLIKELY(at >= REGION_BYTES) || UNLIKELY(address & (bytes - 1))) {
+    access_plain(m, address, bytes, write, pc);
+    return;
+  }
+  access_cell *c = &m->cells[at >> SHADOW_SHIFT];
+  const uint32_t mask = bytes == 8 ? STAMP_BYTES : ((1u << bytes) - 1) << (address & 7);
+  const uint32_t ours = f->stamp | mask | write;
+  if (UNLIKELY(c->owner != f->owner) ||
+      (!access_again(&c->slot[0], ours, pc) && !access_again(&c->slot[1], ours, pc))) {
+    access_watched(m, c, address, ours, pc);
+  }
+}
+
+static inline uint32_t thread_of(uint32_t stamp)
+{
+  return stamp >> STAMP_THREAD_SHIFT & 0xff;
+}
+
+/* Was the access that left this stamp ordered before what the current thread does now? */
+static inline int ordered(const fiber *f, uint32_t stamp)
+{
+  return f->clock[thread_of(stamp)] >= (int32_t)(stamp >> STAMP_EPOCH_SHIFT);
+}
+
+void judge_mixed(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask, uint32_t write,
+                 uintptr_t pc);
+
+/* Before an atomic access to a cell that has a location for it: plain accesses only. */
+static inline void access_atomic_again(ds_machine *m, access_cell *c, uintptr_t address,
+                                       uint32_t mask, uint32_t write, uintptr_t pc)
+{
+  const uint32_t first = c->slot[0].stamp;
+
+  if (first && (c->slot[1].stamp || !ordered(m->current, first))) {
+    judge_mixed(m, c, address, mask, write, pc);
+  }
+}
 
 /* Before an atomic access: bytes must be addressable, earlier plain accesses ordered before it. */
 access_cell *access_atomic(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write,
@@ -54,5 +147,8 @@ access_cell *access_atomic(ds_machine *m, uintptr_t address, size_t bytes, uint3
  * write to all of it. */
 void access_open(ds_machine *m, uintptr_t address, size_t bytes);
 void access_close(ds_machine *m, uintptr_t address, size_t bytes, uintptr_t pc);
+
+/* A run begins: of the heap, nothing below `end` is addressable any more. */
+void access_begin(ds_machine *m, const uint8_t *end);
 
 #endif

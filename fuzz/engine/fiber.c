@@ -61,6 +61,7 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
 
   memset(f, 0, sizeof *f);
   f->id = (uint16_t)id;
+  f->owner = owner_of_run(m, id);
   f->start = start;
   f->argument = argument;
   f->slot_in_runnable = NOBODY;

@@ -28,6 +28,7 @@ _Static_assert(sizeof(block_header) == ALIGNMENT, "keeps blocks aligned");
 
 void heap_reset(ds_machine *m)
 {
+  access_begin(m, m->bump);
   m->bump = arena_of(m);
   m->blocks_live = 0;
   m->free_slot = NOBODY;
@@ -226,7 +227,7 @@ static void close_slot(ds_machine *m, uint32_t slot, uintptr_t pc)
 
   for (uintptr_t at = bottom + SLOT_BYTES - 8; at > bottom && untouched < UNTOUCHED_CELLS;
        at -= 8) {
-    if (cell_of(m, at)->run == m->run_number) {
+    if (touched(m, cell_of(m, at))) {
       access_close(m, at, 8, pc);
       untouched = 0;
     } else {

@@ -33,6 +33,13 @@ static void *reserve(size_t bytes)
   return at == MAP_FAILED ? NULL : at;
 }
 
+static void release_reserved(void *at, size_t bytes)
+{
+  if (at) {
+    munmap(at, bytes);
+  }
+}
+
 static int protect_guards(uint8_t *region)
 {
   int failed = 0;
@@ -48,19 +55,23 @@ static int protect_guards(uint8_t *region)
 
 enum { SHADOW_BYTES = (REGION_BYTES >> SHADOW_SHIFT) * (int)sizeof(shadow_cell) };
 enum { CELL_BYTES = (REGION_BYTES >> SHADOW_SHIFT) * (int)sizeof(access_cell) };
+enum { ADDRESSABLE_BYTES = ARENA_BYTES >> SHADOW_SHIFT };
+enum { MORE_BYTES = (MORE_MOST + 1) * (int)sizeof(access_more) };
 
 ds_machine *ds_machine_create(char *error, size_t error_size)
 {
   ds_machine *m = calloc(1, sizeof *m);
 
   if (!m || !(m->region = reserve(REGION_BYTES)) || !(m->shadow = reserve(SHADOW_BYTES)) ||
-      !(m->cells = reserve(CELL_BYTES)) || protect_guards(m->region)) {
+      !(m->cells = reserve(CELL_BYTES)) || !(m->addressable = reserve(ADDRESSABLE_BYTES)) ||
+      !(m->more = reserve(MORE_BYTES)) || protect_guards(m->region)) {
     snprintf(error, error_size, "cannot reserve %d MiB of address space",
              (REGION_BYTES >> 20) + (SHADOW_BYTES >> 20) + (CELL_BYTES >> 20));
     ds_machine_destroy(m);
     return NULL;
   }
-  m->arena_end = arena_of(m) + ARENA_BYTES;
+  m->bump = arena_of(m);
+  m->arena_end = m->bump + ARENA_BYTES;
   return m;
 }
 
@@ -70,15 +81,11 @@ void ds_machine_destroy(ds_machine *m)
     return;
   }
   module_unload(m);
-  if (m->region) {
-    munmap(m->region, REGION_BYTES);
-  }
-  if (m->shadow) {
-    munmap(m->shadow, SHADOW_BYTES);
-  }
-  if (m->cells) {
-    munmap(m->cells, CELL_BYTES);
-  }
+  release_reserved(m->region, REGION_BYTES);
+  release_reserved(m->shadow, SHADOW_BYTES);
+  release_reserved(m->cells, CELL_BYTES);
+  release_reserved(m->addressable, ADDRESSABLE_BYTES);
+  release_reserved(m->more, MORE_BYTES);
   memory_c11_narrow.destroy(m);
   memory_c11_wide.destroy(m);
   memory_graph_narrow.destroy(m);
@@ -213,12 +220,20 @@ static const strategy *strategy_of(uint32_t kind)
   return kind < sizeof all / sizeof *all ? all[kind] : &strategy_replay;
 }
 
+/* The numbers of runs begin again: cells of an old run could look current. */
+COLD static void wipe_cells(ds_machine *m)
+{
+  madvise(m->shadow, SHADOW_BYTES, MADV_DONTNEED); /* private and anonymous: zero again */
+  madvise(m->cells, CELL_BYTES, MADV_DONTNEED);
+  memset(m->numbered, 0, sizeof m->numbered);
+  module_wipe_cells(m);
+  m->run_number = 1;
+}
+
 static void reset(ds_machine *m, ds_result *result)
 {
-  if (++m->run_number == 0) { /* stale shadow cells could look current */
-    memset(m->shadow, 0, SHADOW_BYTES);
-    memset(m->cells, 0, CELL_BYTES);
-    m->run_number = 1;
+  if (++m->run_number > RUN_NUMBER_MOST) {
+    wipe_cells(m);
   }
   memset(result, 0, offsetof(ds_result, rule));
   result->rule[0] = result->site[0] = result->message[0] = 0;

@@ -42,8 +42,9 @@ enum {
   DESCRIPTOR_FIRST = 100, /* simulated descriptors start here */
   TASKS = 128,
   KEYS = 16,
-  SHADOW_SHIFT = 3,  /* one shadow cell describes 8 bytes */
-  NUMBERED = 0x1000, /* objects without an address: below this number */
+  SHADOW_SHIFT = 3,           /* one shadow cell describes 8 bytes */
+  RUN_NUMBER_MOST = 0xffffff, /* then cells of old runs are wiped */
+  NUMBERED = 0x1000,          /* objects without an address: below this number */
   STEP_LIMIT_DEFAULT = 20000,
   STACK_REGION = DS_THREAD_MAX * STACK_BYTES,
   SLOT_REGION = SLOTS * SLOT_BYTES,
@@ -69,6 +70,8 @@ typedef struct wakeup { /* what a task or thread waits for, NULL = not said */
 typedef struct fiber {
   void *sp; /* offset 0: switch_x86_64.S */
   pending op;
+  uint32_t stamp;    /* thread and epoch of its accesses (access.h) */
+  uint32_t owner;    /* run and thread: of the cells that only it has touched (access.h) */
   uint32_t position; /* scheduling points reached; brought up to date by schedule() */
   uint16_t id;
   uint16_t slot_in_runnable; /* index in machine.runnable, NOBODY = not runnable */
@@ -95,7 +98,6 @@ typedef struct fiber {
   void *keys[KEYS];
   uint8_t *tls;   /* its copy of the target's _Thread_local data */
   int16_t *clock; /* happens-before clock, one lane a thread (memory.h) */
-  uint32_t stamp; /* thread and epoch of its accesses (access.h) */
 } fiber;
 
 /* Order of accesses to 8 bytes, kept only while hashing or collecting feedback. */
@@ -113,6 +115,7 @@ typedef struct range {
 } range;
 
 typedef struct access_cell access_cell;   /* access.h */
+typedef struct access_more access_more;   /* access.h */
 typedef struct memory_model memory_model; /* memory.h */
 
 typedef struct data_range { /* a writable part of the target, restored before every run */
@@ -180,8 +183,10 @@ struct ds_machine {
   const memory_model *base_model; /* under memory_tso: what it is a layer over */
   const memory_model *model;      /* NULL: sc without checks, carried out in place */
   uint64_t random;
-  uint32_t run_number; /* of this machine, never 0 */
+  uint32_t run_number; /* of this machine, 1 .. RUN_NUMBER_MOST */
   uint32_t flags;
+  uint8_t *region; /* thread stacks, then target-switched stacks, then the arena */
+  access_cell *cells;
 
   /* strategies */
   ds_strategy strategy_config;
@@ -235,10 +240,11 @@ struct ds_machine {
   volatile uint8_t running, interrupt;
 
   /* memory */
-  uint8_t *region; /* thread stacks, then target-switched stacks, then the arena */
   shadow_cell *shadow;
   shadow_cell numbered[NUMBERED]; /* of DESCRIPTOR_OBJECT() and THREAD_OBJECT() */
-  access_cell *cells;
+  uint8_t *addressable;           /* a byte for 8 of the arena: which of them a block has */
+  access_more *more;              /* further slots of cells, [0] is none */
+  uint32_t more_count;
   void *model_state[4];         /* of each model with histories: STATE in memory_*.c */
   struct store_buffer *buffers; /* memory_tso, one per thread */
   uint8_t weak, spurious, release_sequence_c20, needs_wide, want_wide;
@@ -381,6 +387,7 @@ uint32_t slot_of(const ds_machine *m, uintptr_t address);
 int module_load(ds_machine *m, const char *path, char *error, size_t error_size);
 void module_unload(ds_machine *m);
 void module_reset(ds_machine *m);
+void module_wipe_cells(ds_machine *m); /* of all runs so far */
 static inline uint64_t module_offset(const ds_machine *m, uintptr_t pc)
 {
   return pc - m->target.whole.base < m->target.whole.bytes ? pc - m->target.base : 0;

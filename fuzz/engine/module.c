@@ -44,6 +44,11 @@ static int bind_stub(const module *t, range *slots, char *error, size_t error_si
   return 0;
 }
 
+static size_t shadow_bytes(const data_range *d)
+{
+  return ((d->at.bytes >> SHADOW_SHIFT) + 2) * sizeof *d->shadow;
+}
+
 /* Keep [from, to) to restore it before every run. */
 static void keep_range(module *t, uintptr_t from, uintptr_t to)
 {
@@ -54,7 +59,7 @@ static void keep_range(module *t, uintptr_t from, uintptr_t to)
   d->at = (range){from, to - from};
   d->image = malloc(d->at.bytes);
   memcpy(d->image, (void *)from, d->at.bytes);
-  d->shadow = calloc((d->at.bytes >> SHADOW_SHIFT) + 2, sizeof *d->shadow);
+  d->shadow = calloc(1, shadow_bytes(d));
 }
 
 typedef struct segments {
@@ -104,6 +109,11 @@ static int visit_object(struct dl_phdr_info *info, size_t size, void *argument)
   return 1;
 }
 
+static size_t cells_bytes(const module *t)
+{
+  return ((t->writable.bytes >> SHADOW_SHIFT) + 2) * sizeof *t->cells;
+}
+
 /* One row of cells over all that can be written, holes included. */
 static void cover_writable(module *t, const segments *s)
 {
@@ -117,8 +127,8 @@ static void cover_writable(module *t, const segments *s)
   if (from < to) {
     from &= ~(uintptr_t)7;
     t->writable = (range){from, to - from};
-    t->cells = aligned_alloc(sizeof(stamps), (t->writable.bytes / 8 + 2) * sizeof *t->cells);
-    memset(t->cells, 0, (t->writable.bytes / 8 + 2) * sizeof *t->cells);
+    t->cells = aligned_alloc(sizeof *t->cells, cells_bytes(t));
+    memset(t->cells, 0, cells_bytes(t));
   }
 }
 
@@ -206,6 +216,18 @@ void module_reset(ds_machine *m)
   for (uint32_t i = 0; i < m->target.data_count; i++) {
     const data_range *d = &m->target.data[i];
     memcpy((void *)d->at.base, d->image, d->at.bytes);
+  }
+}
+
+void module_wipe_cells(ds_machine *m)
+{
+  module *t = &m->target;
+
+  for (uint32_t i = 0; i < t->data_count; i++) {
+    memset(t->data[i].shadow, 0, shadow_bytes(&t->data[i]));
+  }
+  if (t->cells) {
+    memset(t->cells, 0, cells_bytes(t));
   }
 }
 
