@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from drainstorm import case as model
-from drainstorm.case import Case, Deviation, Expect, Limits, Operation, clean_text
+from drainstorm.case import Case, Deviation, Expect, Limits, Operation, Place, clean_text
 
 if TYPE_CHECKING:
     from drainstorm.spec import TargetSpec
@@ -40,7 +40,9 @@ TEXT_NOTE: Final = 4
 """Belongs to the operation record before it."""
 TEXT_TARGET: Final = 5
 """For readers that do not know the target yet; decode() is told it."""
-TEXT_FAULTS: Final = 6
+TEXT_RELAXED: Final = 6
+"""A place whose plain accesses are relaxed atomic ones: "src/graph.c:17"."""
+TEXT_FAULTS: Final = 7
 """The faults of the limits, as words: a record of its own, so that older bytes mean the same."""
 
 OPERATION_BYTES: Final = 4
@@ -102,6 +104,7 @@ class _Texts:
         self.bug = ""
         self.faults: tuple[str, ...] = ()
         self.story: list[str] = []
+        self.relaxed: set[Place] = set()
 
     def take(self, kind: int, text: str, program: list[Operation], *, may_note: bool) -> None:
         """One text record; unknown kinds and impossible values are dropped."""
@@ -115,6 +118,10 @@ class _Texts:
         elif kind == TEXT_BUG:
             if self.spec.has_bug(text):
                 self.bug = text
+        elif kind == TEXT_RELAXED:
+            place = Place.parse(text)
+            if place is not None and len(self.relaxed) < model.PLACES_MAX:
+                self.relaxed.add(place)
         elif kind == TEXT_FAULTS:
             self.faults = model.faults_of(text.split())
         elif kind == TEXT_EXPECT:
@@ -176,11 +183,12 @@ def decode(data: bytes, spec: TargetSpec) -> Case:
         expect=texts.expect,
         bug=texts.bug,
         story=tuple(texts.story),
+        relaxed=model.unique_places(texts.relaxed),
     )
 
 
 def encode(case: Case, spec: TargetSpec) -> bytes:
-    """The canonical bytes of a case: target, limits, story, operations, deviations, verdict."""
+    """The canonical bytes of a case: target, limits, story, places, operations, deviations, ..."""
     case = case.normalised(spec)
     parts = [_text_record(TEXT_TARGET, spec.name)]
     limits = case.limits
@@ -191,6 +199,7 @@ def encode(case: Case, spec: TargetSpec) -> bytes:
     if limits.faults:
         parts.append(_text_record(TEXT_FAULTS, " ".join(limits.faults)))
     parts += [_text_record(TEXT_STORY, line) for line in case.story]
+    parts += [_text_record(TEXT_RELAXED, str(place)) for place in case.relaxed]
     for op in case.program:
         parts.append(bytes((op.code, op.actor, op.a, op.b)))
         if op.note:

@@ -7,6 +7,7 @@ actor number means stands in the target's `TargetSpec`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +28,7 @@ KINDS: Final = ("run", "signal", "read", "spurious", "flush", *FAULTS)
 MODELS: Final = ("sc", "c11", "tso", "c11-graph")
 """Names of the memory models, by number (DS_MODEL_* in engine.h)."""
 
-CHECKS: Final = ("access", "leak", "spurious", "c20-sequences")
+CHECKS: Final = ("access", "leak", "spurious", "c20-sequences", "volatile")
 """Names of what is judged or allowed besides the rules, by bit (DS_CHECK_* in engine.h)."""
 
 CHECKS_DEFAULT: Final = ("access", "leak")
@@ -44,6 +45,10 @@ COUNT_MAX: Final = 2**32 - 1
 STEPS_DEFAULT: Final = 20_000
 STEPS_MAX: Final = 1_000_000
 THREADS_MAX: Final = 192
+PLACES_MAX: Final = 64
+LINE_MAX: Final = 9_999_999
+
+_PLACE: Final = re.compile(r"([^\s:#][^\s:]{0,254}):([1-9][0-9]{0,6})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,37 @@ def faults_of(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(fault for fault in FAULTS if fault in named)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line of the target's source; stands for all plain accesses that are written there.
+
+    A line means the same in every build that has it, and wherever a compiler inlines it.
+
+    Args:
+        file: path relative to the target's folder, without blanks and colons.
+        line: 1..LINE_MAX.
+    """
+
+    file: str
+    line: int
+
+    @classmethod
+    def parse(cls, word: str) -> Place | None:
+        """The place that "src/aio.c:17" means; None: it means none."""
+        match = _PLACE.match(word)
+        if match is None or not word.isprintable():
+            return None
+        return cls(match[1], int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def unique_places(places: Iterable[Place]) -> tuple[Place, ...]:
+    """Places sorted, each once; those that cannot be written are dropped."""
+    return tuple(sorted({p for p in places if Place.parse(str(p)) == p}))[:PLACES_MAX]
+
+
 @dataclass(frozen=True, slots=True)
 class Expect:
     """The verdict that a stored case must get.
@@ -166,6 +202,8 @@ class Case:
         expect: the verdict that it must get; None: nobody has said.
         bug: planted bug with which `expect` holds; empty: the shipped implementation.
         story: lines of prose for the reader.
+        relaxed: where plain accesses are carried out as relaxed atomic ones: as scheduling points
+            that may read old values and are in no race.
     """
 
     target: str
@@ -175,6 +213,7 @@ class Case:
     expect: Expect | None = None
     bug: str = ""
     story: tuple[str, ...] = ()
+    relaxed: tuple[Place, ...] = ()
 
     def normalised(self, spec: TargetSpec) -> Case:
         """The same case in the only form in which it is stored.
@@ -194,6 +233,7 @@ class Case:
             expect=expect if expect is not None and expect.verdict in VERDICTS else None,
             bug=self.bug if spec.has_bug(self.bug) else "",
             story=tuple(clean_text(line) for line in self.story[:STORY_LINES_MAX]),
+            relaxed=unique_places(self.relaxed),
         )
 
 

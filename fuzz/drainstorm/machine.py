@@ -29,6 +29,7 @@ from drainstorm.result import (
     Totals,
     Waiter,
 )
+from drainstorm.sites import Sites
 from drainstorm.symbols import Location, Symbols, text_offset
 from drainstorm.verdict import Outcome, Verdict
 
@@ -37,12 +38,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from drainstorm.build import Built
-    from drainstorm.case import Case
+    from drainstorm.case import Case, Place
     from drainstorm.spec import TargetSpec
 
 __all__ = ["Event", "Machine", "Race", "Run", "Strategy", "Totals", "Waiter"]
 
 _DEVIATION: Final = struct.Struct("<IHHI")
+_OFFSET: Final = struct.Struct("<Q")
 _NOT_ZERO: Final = re.compile(rb"[^\0]")
 _SEED: Final = 2**64 - 1
 
@@ -64,6 +66,7 @@ class Machine:
         """
         self.built = built
         self.symbols = Symbols(built.path)
+        self._sites = Sites(built.path, self.symbols)
         self._text = text_offset(built.path) if built.flavour == "cov" else 0
         self._lock = threading.Lock()  # held while the machine works
         self._gate = threading.Lock()  # held while the handle is used for a moment or dropped
@@ -234,6 +237,10 @@ class Machine:
             for raw in raws
         )
 
+    def places_without_access(self, case: Case) -> tuple[Place, ...]:
+        """Places of `case.relaxed` where this build has no plain access."""
+        return tuple(place for place in case.relaxed if not self._sites.offsets([place]))
+
     def interrupt(self) -> None:
         """Ask a batch that runs in another OS thread to return after its current run."""
         with self._gate:
@@ -267,7 +274,8 @@ class Machine:
     def _case(self, case: Case, data: bytes) -> native.Case:
         """The native form; the last one is kept, since one case is usually run many times."""
         if self._prepared is None or self._prepared[0] is not case or self._prepared[1] != data:
-            self._prepared = (case, data, _native_case(case, data, self.built.spec))
+            relaxed = self._sites.offsets(case.relaxed)
+            self._prepared = (case, data, _native_case(case, data, self.built.spec, relaxed))
         return self._prepared[2]
 
     def _result(self, handle: native.MachineHandle, result: native.Result) -> Run:
@@ -379,13 +387,14 @@ def _load(path: Path) -> native.MachineHandle:
         Path(name).unlink(missing_ok=True)
 
 
-def _native_case(case: Case, data: bytes, spec: TargetSpec) -> native.Case:
+def _native_case(case: Case, data: bytes, spec: TargetSpec, relaxed: Iterable[int]) -> native.Case:
     if case.target != spec.name:
         raise UsageError(f"a case of target '{case.target}' cannot run on '{spec.name}'")
     ops = b"".join([bytes((op.actor, op.code, op.a, op.b)) for op in case.program])
     deviations = b"".join(
         [_DEVIATION.pack(d.position, d.thread, d.kind, d.answer) for d in case.schedule]
     )
+    offsets = b"".join(_OFFSET.pack(offset) for offset in relaxed)
     return native.Case(
         ops=ops,
         deviations=deviations,
@@ -397,6 +406,8 @@ def _native_case(case: Case, data: bytes, spec: TargetSpec) -> native.Case:
         thread_limit=case.limits.threads or spec.limits.threads,
         model=model.MODELS.index(case.limits.model),
         checks=case.limits.check_bits,
+        relaxed_count=len(offsets) // _OFFSET.size,
+        relaxed=offsets,
         faults=case.limits.fault_bits,
     )
 

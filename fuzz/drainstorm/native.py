@@ -33,8 +33,8 @@ from drainstorm.errors import EngineError, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ABI_VERSION: Final = 3
-OUTCOMES: Final = 20
+ABI_VERSION: Final = 4
+OUTCOMES: Final = 21
 OBSERVATIONS: Final = 256
 PREEMPTIONS_ANY: Final = 2**32 - 1
 MARKS: Final = 8
@@ -86,6 +86,8 @@ class Case(ctypes.Structure):
         ("thread_limit", c_uint32),
         ("model", c_uint32),
         ("checks", c_uint32),
+        ("relaxed_count", c_uint32),
+        ("relaxed", c_char_p),
         ("faults", c_uint32),
     )
 

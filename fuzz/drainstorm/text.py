@@ -10,6 +10,8 @@ Section headers stand at the margin, what belongs to them is indented:
     # A story, any number of lines.
     limits
       steps 500
+    relaxed
+      src/graph.c:17
     program
       main  create_context
       main  start co1 ctx1  # a note
@@ -26,7 +28,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from drainstorm import case as model
-from drainstorm.case import Case, Deviation, Expect, Limits, Operation, clean_text
+from drainstorm.case import Case, Deviation, Expect, Limits, Operation, Place, clean_text
 from drainstorm.errors import CaseError, UsageError
 from drainstorm.files import atomic_write
 from drainstorm.spec import did_you_mean, find_target
@@ -44,7 +46,7 @@ OPERAND_MAX: Final = 255
 
 _NUMBER: Final = re.compile(r"[0-9]{1,10}\Z")
 _DEVIATION: Final = re.compile(r"(\S+)\s+T(\S+)\s+@\s*(\S+)\s*->\s*(T?)(\S+)\Z")
-_SECTIONS: Final = ("limits", "program", "schedule")
+_SECTIONS: Final = ("limits", "relaxed", "program", "schedule")
 _HEADERS: Final = ("target", *_SECTIONS, "expect", "bug")
 
 _T = TypeVar("_T")
@@ -102,6 +104,8 @@ def render(case: Case, spec: TargetSpec) -> str:
     lines = [f"case {VERSION}", f"target {spec.name}"]
     lines += [f"# {line}".rstrip() for line in case.story]
     lines += _render_limits(case.limits)
+    if case.relaxed:
+        lines += ["relaxed", *(f"  {place}" for place in case.relaxed)]
     lines += ["program", *_render_program(case.program, spec)]
     if case.schedule:
         lines += ["schedule", *(f"  {render_deviation(d)}" for d in case.schedule)]
@@ -176,6 +180,7 @@ class _Parser:
         self.program: list[Operation] = []
         self.schedule: list[Deviation] = []
         self.limits = Limits()
+        self.relaxed: list[Place] = []
         self.expect: Expect | None = None
         self.bug = ""
         self.story: list[str] = []
@@ -203,6 +208,7 @@ class _Parser:
             expect=self.expect,
             bug=self.bug,
             story=tuple(self.story),
+            relaxed=model.unique_places(self.relaxed),
         )
 
     def version(self, line: str) -> None:
@@ -261,6 +267,7 @@ class _Parser:
         """An indented line."""
         readers: dict[str, Callable[[str], None]] = {
             "limits": self.limit,
+            "relaxed": self.place,
             "program": self.operation,
             "schedule": self.deviation,
         }
@@ -326,6 +333,17 @@ class _Parser:
             if word not in known:
                 self.fail(f"unknown {what} {_quoted(word)}; allowed: {', '.join(known)}, none")
         return tuple(word for word in known if word in words)
+
+    def place(self, line: str) -> None:
+        """`src/graph.c:17`: plain accesses there are relaxed atomic ones."""
+        place = Place.parse(line)
+        if place is None:
+            self.fail(f"{_quoted(line)}: expected 'FILE:LINE', as in src/graph.c:17")
+        if place in self.relaxed:
+            self.fail(f"{_quoted(line)} stands already in this section")
+        if len(self.relaxed) >= model.PLACES_MAX:
+            self.fail(f"more than {model.PLACES_MAX} places")
+        self.relaxed.append(place)
 
     def operation(self, line: str) -> None:
         """`main  start co1 ctx1  # note`."""

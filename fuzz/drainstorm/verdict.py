@@ -39,6 +39,7 @@ class Outcome(enum.IntEnum):
     OUT_OF_BOUNDS = 17
     LEAK = 18
     LOST_WAKEUP = 19
+    USE_AFTER_RETURN = 20
 
     @property
     def word(self) -> str:

@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 3 };
+enum { DS_ABI_VERSION = 4 };
 
 typedef struct ds_machine ds_machine;
 
@@ -79,6 +79,7 @@ enum {
   DS_CHECK_LEAK = 2,         /* heap blocks that are live at the end */
   DS_CHECK_SPURIOUS = 4,     /* weak compare-exchange may fail for no reason */
   DS_CHECK_SEQUENCE_C20 = 8, /* release sequences by C++20, not C11 */
+  DS_CHECK_VOLATILE = 16,    /* volatile accesses are relaxed atomic ones */
 };
 
 /* What may go wrong in a run because the schedule says so, by bit: DS_KIND_* - DS_FIRST_FAULT.
@@ -104,7 +105,11 @@ typedef struct ds_case {
   uint32_t thread_limit; /* simulated threads, at most DS_THREAD_MAX; reached: UNKNOWN. 0 = max */
   uint32_t model;        /* DS_MODEL_* */
   uint32_t checks;       /* DS_CHECK_* */
-  uint32_t faults;       /* DS_FAULT_* */
+  /* Plain accesses that are carried out as relaxed atomic ones: scheduling points, with history,
+   * in no race. Offsets in the target that calls of __tsan_read4() and the like return to. */
+  uint32_t relaxed_count;
+  const uint64_t *relaxed;
+  uint32_t faults; /* DS_FAULT_* */
 } ds_case;
 
 enum { DS_THREAD_MAX = 192 };
@@ -159,7 +164,8 @@ enum {
   DS_OUT_OF_BOUNDS = 17,
   DS_LEAK = 18,
   DS_LOST_WAKEUP = 19, /* nothing can run, but what somebody waits for (as the driver said) holds */
-  DS_OUTCOMES = 20,
+  DS_USE_AFTER_RETURN = 20, /* of what was on a stack, by a pointer that has outlived it */
+  DS_OUTCOMES = 21,
 };
 
 enum { DS_MARKS = 8 };

@@ -111,8 +111,8 @@ void *sim_calloc(size_t count, size_t bytes)
 
 static void give_back(ds_machine *m, void *block, uintptr_t pc)
 {
+  finish_staged(m);
   block_header *h = header_of(m, block, pc);
-
   if (m->model) {
     m->model->settle(m, 0);
     access_close(m, (uintptr_t)block, h->bytes, pc);
@@ -242,6 +242,7 @@ int sim_munmap(void *address, size_t bytes)
   ds_machine *m = ds_current;
   const uint32_t slot = slot_of(m, (uintptr_t)address);
 
+  finish_staged(m);
   if (slot == NOBODY) {
     if (header_of(m, address, CALLER)->bytes != bytes) {
       finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "munmap of a part of a mapping");

@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "profile.h"
 #include "race.h"
+#include "relaxed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,7 @@ void ds_machine_destroy(ds_machine *m)
   memory_c11_wide.destroy(m);
   memory_graph_narrow.destroy(m);
   memory_graph_wide.destroy(m);
+  relaxed_destroy(m);
   free(m->races);
   free(m->suppressed);
   free(m->buffers);
@@ -243,7 +245,7 @@ static void reset(ds_machine *m, ds_result *result)
   m->now_ns = 1000000000; /* a clock that shows 0 is too special */
   m->descriptor_count = m->task_count = m->key_count = 0;
   m->deviation_count = m->waiter_count = 0;
-  m->byte_next = 0;
+  m->byte_next = m->staged_count = 0;
   memset(m->channels, 0, sizeof m->channels);
   m->uninterrupted = NOBODY;
   m->fuel = m->fuel_start = 1;
@@ -285,6 +287,7 @@ static void prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint3
   if (c->model == DS_MODEL_TSO && !m->buffers) {
     m->buffers = calloc(DS_THREAD_MAX, sizeof *m->buffers);
   }
+  relaxed_prepare(m, c);
 }
 
 /* What only the end of a run shows; a failure that ended it comes first. */
@@ -329,14 +332,12 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
     run_once(m, seed, result);
     return;
   }
-  const uint32_t uncounted = (uint32_t)(m->fuel_start - m->fuel);
-  m->steps += uncounted;
-  m->choice_points += m->had_choice ? uncounted : 0;
+  m->choice_points += m->had_choice ? (uint32_t)(m->fuel_start - m->fuel) : 0;
   if (m->strategy == &strategy_pct && m->choice_points > m->pct_longest) {
     m->pct_longest = m->choice_points;
   }
   judge_end(m);
-  result->steps = m->steps;
+  result->steps = m->steps + (uint32_t)(m->fuel_start - m->fuel); /* since the last question */
   result->choices = m->choices;
   result->switches = m->switches;
   result->trace_hash = m->trace_hash;

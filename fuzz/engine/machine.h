@@ -118,6 +118,8 @@ typedef struct access_cell access_cell;   /* access.h */
 typedef struct access_more access_more;   /* access.h */
 typedef struct memory_model memory_model; /* memory.h */
 
+typedef struct staged_access staged_access; /* relaxed.h */
+
 typedef struct data_range { /* a writable part of the target, restored before every run */
   range at;
   uint8_t *image;
@@ -140,7 +142,11 @@ typedef struct module {
   size_t tls_module_id;
   void (*driver_main)(void);
   int (*driver_idle)(void);
-  uint8_t *coverage; /* text.bytes bytes */
+  uint8_t *coverage;                 /* text.bytes bytes */
+  void **slots;                      /* of the stub: what the target's calls reach */
+  void **usual_slots, **aware_slots; /* their values; aware: of cases with relaxed accesses */
+  size_t slot_count;
+  uint8_t slots_are_aware;
 } module;
 
 typedef struct stream stream; /* stream.c */
@@ -248,6 +254,10 @@ struct ds_machine {
   void *model_state[4];         /* of each model with histories: STATE in memory_*.c */
   struct store_buffer *buffers; /* memory_tso, one per thread */
   uint8_t weak, spurious, release_sequence_c20, needs_wide, want_wide;
+  uint8_t relaxed_volatile, staged_loads_are_new; /* relaxed.c */
+  uint32_t relaxed_count, relaxed_capacity, staged_count;
+  uint64_t *relaxed;         /* sorted */
+  staged_access *staged;     /* STAGED_MOST */
   struct race_record *races; /* distinct ones of this machine */
   uint32_t race_count, race_capacity, run_races, run_suppressed;
   uint64_t *suppressed; /* pairs of sites */
@@ -337,6 +347,18 @@ static inline void point(ds_machine *m, uint32_t kind, const void *object, uintp
     return;
   }
   schedule(m);
+}
+
+/* ------------------------------------------------------------------ relaxed.c */
+
+/* The current thread's plain accesses that are relaxed atomic ones are over: memory becomes what
+ * all may see. Due before anything that others notice. */
+void relaxed_finish(ds_machine *m);
+static inline void finish_staged(ds_machine *m)
+{
+  if (UNLIKELY(m->staged_count)) {
+    relaxed_finish(m);
+  }
 }
 
 /* Have the strategy asked at the next point: the set of runnable threads has changed. */
@@ -442,6 +464,7 @@ void fault_leave(ds_machine *m);
 typedef struct symbol {
   const char *name;
   void *function;
+  void *aware; /* instead, for cases with relaxed accesses; NULL = the same */
 } symbol;
 extern const symbol ds_symbols[];
 

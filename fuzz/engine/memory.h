@@ -73,6 +73,7 @@ typedef struct memory_model {
 /* Before an operation that may block without a scheduling point of its own. */
 static inline void settle(ds_machine *m)
 {
+  finish_staged(m);
   if (m->model) {
     m->model->settle(m, 1);
   }
@@ -81,6 +82,7 @@ static inline void settle(ds_machine *m)
 /* What the current thread knows goes into a lock, and out of it. Nothing without a model. */
 static inline void sync_release(ds_machine *m, uint16_t *clock)
 {
+  finish_staged(m);
   if (m->model) {
     m->model->release(m, clock);
   }

@@ -13,17 +13,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static void *function_for(const char *name)
+static const symbol *symbol_for(const char *name)
 {
   for (const symbol *s = ds_symbols; s->name; s++) {
     if (!strcmp(s->name, name)) {
-      return s->function;
+      return s;
     }
   }
   return NULL;
 }
 
-static int bind_stub(const module *t, range *slots, char *error, size_t error_size)
+static int bind_stub(module *t, range *slots, char *error, size_t error_size)
 {
   const char *const *names = dlsym(t->handle, "ds_stub_names");
   void **slot = dlsym(t->handle, "ds_stub_slots");
@@ -33,12 +33,18 @@ static int bind_stub(const module *t, range *slots, char *error, size_t error_si
     snprintf(error, error_size, "no stub: not built as a Drainstorm target");
     return -1;
   }
+  t->slots = slot;
+  t->slot_count = *count;
+  t->usual_slots = calloc(*count, sizeof *slot);
+  t->aware_slots = calloc(*count, sizeof *slot);
   for (uint64_t i = 0; i < *count; i++) {
-    slot[i] = function_for(names[i]);
-    if (!slot[i]) {
+    const symbol *found = symbol_for(names[i]);
+    if (!found) {
       snprintf(error, error_size, "stub names %s, which this engine does not have", names[i]);
       return -1;
     }
+    t->usual_slots[i] = slot[i] = found->function;
+    t->aware_slots[i] = found->aware ? found->aware : found->function;
   }
   *slots = (range){(uintptr_t)slot, *count * sizeof *slot};
   return 0;
@@ -205,6 +211,8 @@ void module_unload(ds_machine *m)
   }
   free(t->coverage);
   free(t->cells);
+  free(t->usual_slots);
+  free(t->aware_slots);
   if (t->handle) {
     dlclose(t->handle);
   }
@@ -240,4 +248,15 @@ void __sanitizer_cov_trace_pc(void)
   if (m && at < m->target.text.bytes) {
     m->target.coverage[at] = 1;
   }
+}
+
+const uint8_t *ds_coverage(const ds_machine *m, uint64_t *size)
+{
+  *size = m->target.text.bytes;
+  return m->target.coverage;
+}
+
+void ds_coverage_clear(ds_machine *m)
+{
+  memset(m->target.coverage, 0, m->target.text.bytes);
 }

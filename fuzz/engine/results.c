@@ -22,14 +22,3 @@ const char *ds_text(const ds_machine *m, uint32_t offset)
 {
   return offset && offset < m->text_bytes ? m->text + offset : "";
 }
-
-const uint8_t *ds_coverage(const ds_machine *m, uint64_t *size)
-{
-  *size = m->target.text.bytes;
-  return m->target.coverage;
-}
-
-void ds_coverage_clear(ds_machine *m)
-{
-  memset(m->target.coverage, 0, m->target.text.bytes);
-}

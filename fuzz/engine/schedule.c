@@ -167,6 +167,12 @@ __attribute__((noinline)) void schedule(ds_machine *m)
 {
   fiber *from = m->current;
   int32_t horizon = 1;
+
+  if (UNLIKELY(m->staged_count)) { /* they come before the point that is announced */
+    m->fuel++;
+    relaxed_finish(m);
+    m->fuel--;
+  }
   fiber *to = &m->fibers[pick(m, &horizon)];
 
   const uint64_t left = m->step_limit - m->steps + 1;
@@ -182,6 +188,7 @@ void block(ds_machine *m, uint32_t kind, const void *object, uintptr_t pc)
 {
   fiber *f = m->current;
 
+  finish_staged(m);
   if (m->model) {
     m->model->settle(m, 0);
   }

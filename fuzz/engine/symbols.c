@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#define OURS(name) {#name, (void *)(uintptr_t)name}
-#define INSTEAD(name, function) {#name, (void *)(uintptr_t)function}
+#define OURS(name) {#name, (void *)(uintptr_t)name, NULL}
+#define INSTEAD(name, function) {#name, (void *)(uintptr_t)function, NULL}
 
 #define DECLARE(name) extern void name(void);
 #define SIZES(X, name) X(name##1) X(name##2) X(name##4) X(name##8) X(name##16)
@@ -23,13 +23,14 @@
   WIDE(X, __tsan_unaligned_volatile_write)                                                         \
   X(__tsan_read_range)                                                                             \
   X(__tsan_write_range)                                                                            \
-  X(__tsan_func_entry)                                                                             \
-  X(__tsan_func_exit)                                                                              \
   X(__tsan_vptr_read)                                                                              \
   X(__tsan_vptr_update)                                                                            \
   X(__tsan_memcpy)                                                                                 \
   X(__tsan_memmove)                                                                                \
-  X(__tsan_memset)                                                                                 \
+  X(__tsan_memset)
+#define NO_ACCESSES(X)                                                                             \
+  X(__tsan_func_entry)                                                                             \
+  X(__tsan_func_exit)                                                                              \
   X(__tsan_atomic_thread_fence)                                                                    \
   X(__tsan_atomic_signal_fence)                                                                    \
   X(__sanitizer_cov_trace_pc)
@@ -49,14 +50,18 @@
 #define ALL_ATOMICS(X) ATOMICS(X, 8) ATOMICS(X, 16) ATOMICS(X, 32) ATOMICS(X, 64) ATOMICS(X, 128)
 
 /* Only their addresses are taken here, so one declaration fits all. */
-PLAIN_ACCESSES(DECLARE)
+#define DECLARE_BOTH(name) DECLARE(name) DECLARE(aware##name)
+PLAIN_ACCESSES(DECLARE_BOTH)
+NO_ACCESSES(DECLARE)
 ALL_ATOMICS(DECLARE)
 
 #define ROW(name) OURS(name),
+#define ROW_BOTH(name) {#name, (void *)(uintptr_t)name, (void *)(uintptr_t)aware##name},
 
 const symbol ds_symbols[] = {
     /* code generation */
-    PLAIN_ACCESSES(ROW) ALL_ATOMICS(ROW) INSTEAD(__tls_get_addr, sim_tls_get_addr),
+    PLAIN_ACCESSES(ROW_BOTH) NO_ACCESSES(ROW) ALL_ATOMICS(ROW)
+        INSTEAD(__tls_get_addr, sim_tls_get_addr),
     /* driver.h */
     OURS(ds_next),
     OURS(ds_has_program),
@@ -149,7 +154,7 @@ const symbol ds_symbols[] = {
     /* ends */
     INSTEAD(abort, sim_abort),
     INSTEAD(__assert_fail, sim_assert_fail),
-    {NULL, NULL},
+    {NULL, NULL, NULL},
 };
 
 const char *const *ds_stub_symbols(void)

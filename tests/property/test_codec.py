@@ -21,6 +21,7 @@ from drainstorm.case import (
     Expect,
     Limits,
     Operation,
+    Place,
 )
 from drainstorm.errors import CaseError
 from drainstorm.spec import find_target
@@ -44,6 +45,11 @@ deviations = st.builds(
     position=st.integers(0, 9) | st.integers(0, 2**32 - 1),
     answer=st.integers(0, 3) | st.integers(0, 2**32 - 1),
 )
+places = st.builds(
+    Place,
+    file=st.sampled_from(["src/graph.c", "a b", "", "x:y", "#x", "ä.c", "\x7f"]) | words,
+    line=st.integers(-1, 3) | st.integers(9_999_990, 10_000_001),
+)
 limits = st.just(Limits()) | st.builds(
     Limits,
     steps=st.integers(-1, 2_000_000),
@@ -60,6 +66,7 @@ cases = st.builds(
     expect=st.none() | st.builds(Expect, verdict=st.sampled_from(VERDICTS), rule=words, site=words),
     bug=st.sampled_from(["", "no-such-bug", *(bug.name for bug in SPEC.bugs)]),
     story=st.lists(lines, max_size=3).map(tuple),
+    relaxed=st.lists(places, max_size=3).map(tuple),
 )
 tags = st.sampled_from([0x00, 0x03, 0x0A, 0xDF, 0xE0, 0xE1, 0xFD, 0xFE, 0xFF])
 streams = st.binary(max_size=300) | st.lists(
@@ -67,8 +74,11 @@ streams = st.binary(max_size=300) | st.lists(
         st.builds(lambda tag, rest: bytes([tag]) + rest, tags, st.binary(max_size=14)),
         st.builds(
             lambda kind, data: bytes([0xFF, kind, len(data), 0]) + data,
-            st.integers(0, 7),
-            st.binary(max_size=20) | lines.map(lambda line: line.encode("utf-8", "ignore")),
+            st.integers(0, 8),
+            st.binary(max_size=20)
+            | st.builds("{}".format, lines | places.map(str)).map(
+                lambda line: line.encode("utf-8", "ignore")
+            ),
         ),
     ),
     max_size=20,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drainstorm import text
-from drainstorm.case import Case, Deviation, Expect, Limits, Operation
+from drainstorm.case import Case, Deviation, Expect, Limits, Operation, Place
 from drainstorm.errors import CaseError, StoreError
 from drainstorm.spec import TargetSpec
 
@@ -115,6 +115,24 @@ def test_a_mistake_is_named_with_file_line_and_value(old: str, new: str, message
         text.parse(CASE.replace(old, new, 1), None, path="x.case")
     assert str(error.value).startswith(message)
     assert error.value.exit_code == 2
+
+
+RELAXED = CASE.replace("program", "relaxed\n  src/aio_bh.c:31\n  src/graph.c:17\nprogram", 1)
+
+
+def test_places_of_relaxed_accesses_read_as_they_are_written(blocklayer: TargetSpec) -> None:
+    case = text.parse(RELAXED, blocklayer, path="x.case")
+    assert case.relaxed == (Place("src/aio_bh.c", 31), Place("src/graph.c", 17))
+    assert text.render(case, blocklayer) == RELAXED
+
+
+@pytest.mark.parametrize("word", ["src/graph.c", "graph.c:0", "graph.c:x", "a b.c:1", ":1"])
+def test_a_place_that_is_none_is_named_with_its_line(blocklayer: TargetSpec, word: str) -> None:
+    with pytest.raises(CaseError, match=f"x.case:11: '{word}': expected 'FILE:LINE'"):
+        text.parse(RELAXED.replace("src/graph.c:17", word), blocklayer, path="x.case")
+    twice = RELAXED.replace("src/graph.c:17", "src/aio_bh.c:31")
+    with pytest.raises(CaseError, match=r"x.case:11: 'src/aio_bh.c:31' stands already"):
+        text.parse(twice, blocklayer, path="x.case")
 
 
 def test_a_section_that_is_missing_is_named(blocklayer: TargetSpec) -> None:
