@@ -7,9 +7,6 @@
 
 #include "graph/graph_lock.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 static void aio_context_finalize(AioContext *ctx);
 
 AioContext *aio_context_new(void)
@@ -17,10 +14,10 @@ AioContext *aio_context_new(void)
   AioContext *ctx = qemu_malloc(sizeof(*ctx));
 
   *ctx = (AioContext){.refs = 1};
-  ctx->notifier_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (ctx->notifier_fd < 0) {
-    abort();
-  }
+  qemu_rec_mutex_init(&ctx->lock);
+  event_notifier_init(&ctx->notifier, false);
+  qemu_lockcnt_init(&ctx->list_lock);
+  aio_timers_init(ctx);
   ctx->co_schedule_bh = aio_bh_new(ctx, aio_co_schedule_bh_cb, ctx);
   register_aiocontext(ctx);
   return ctx;
@@ -47,14 +44,53 @@ void aio_context_unref(AioContext *ctx)
 
 static void aio_context_finalize(AioContext *ctx)
 {
+  if (ctx->thread_pool) {
+    thread_pool_free_aio(ctx->thread_pool); /* first: its bottom half is one of ours */
+  }
   /* Relaxed: there is no other thread any more that knows the context. */
   assert(!atomic_load_explicit(&ctx->scheduled_coroutines, memory_order_relaxed));
-  assert(!ctx->timers);
   assert(!ctx->slices);
+  assert(!ctx->pollers);
 
   aio_bh_finalize(ctx);
-  unregister_aiocontext(ctx);
-  int error = close(ctx->notifier_fd);
-  assert(error == 0);
+  event_notifier_cleanup(&ctx->notifier);
+  qemu_rec_mutex_destroy(&ctx->lock);
+  aio_timers_finalize(ctx);
+  unregister_aiocontext(ctx); /* whatever its readers count: some locked here, unlocked elsewhere */
+  aio_handlers_finalize(ctx);
   free(ctx);
+}
+
+/* ------------------------------------------------------------------ the lock */
+
+/* An address that no other thread has; noinline for the reason that coroutine.c gives. */
+__attribute__((noinline)) static const void *this_thread(void)
+{
+  static _Thread_local char mark;
+  __asm__ volatile("" ::: "memory");
+  return &mark;
+}
+
+void aio_context_acquire(AioContext *ctx)
+{
+  qemu_rec_mutex_lock(&ctx->lock);
+  ctx->lock_depth++;
+  /* Relaxed: only compared with what this very thread stored. */
+  atomic_store_explicit(&ctx->lock_owner, this_thread(), memory_order_relaxed);
+}
+
+void aio_context_release(AioContext *ctx)
+{
+  assert(aio_context_held(ctx) > 0);
+  if (--ctx->lock_depth == 0) {
+    atomic_store_explicit(&ctx->lock_owner, NULL, memory_order_relaxed);
+  }
+  qemu_rec_mutex_unlock(&ctx->lock);
+}
+
+unsigned aio_context_held(const AioContext *ctx)
+{
+  /* Relaxed: another thread's value, old or new, is not ours. */
+  bool ours = atomic_load_explicit(&ctx->lock_owner, memory_order_relaxed) == this_thread();
+  return ours ? ctx->lock_depth : 0;
 }

@@ -10,13 +10,18 @@
 #define BLOCK_AIO_H
 
 #include "coroutine/coroutine.h"
+#include "util/event_notifier.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct QEMUBH QEMUBH;
+typedef struct QEMUTimer QEMUTimer;
 
 typedef void QEMUBHFunc(void *opaque);
+typedef void QEMUTimerCB(void *opaque);
+typedef void IOHandler(void *opaque);
+typedef bool AioPollFn(void *opaque);
 
 /* ------------------------------------------------------------------ life cycle */
 
@@ -28,6 +33,17 @@ void aio_context_ref(AioContext *ctx);
 /* Drop a reference; any thread. With the last one the context goes: nothing may be left to run in
  * it, and no coroutine may live there. */
 void aio_context_unref(AioContext *ctx);
+
+/*
+ * The context's lock: recursive, taken by threads (not held across a yield). Who waits for another
+ * context with AIO_WAIT_WHILE() may hold that one's, once: it is released around each poll. Only
+ * who holds the BQL takes two.
+ */
+void aio_context_acquire(AioContext *ctx);
+void aio_context_release(AioContext *ctx);
+
+/* How often does the calling thread hold it? */
+unsigned aio_context_held(const AioContext *ctx);
 
 /* ------------------------------------------------------------------ the loop */
 
@@ -53,6 +69,10 @@ void aio_bh_schedule_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque);
 /* Have the callback called; several calls before it runs count as one. Any thread. */
 void qemu_bh_schedule(QEMUBH *bh);
 
+/* The same, but not in a hurry: a loop that would sleep still does, for 10 ms at most, and does not
+ * count the call as progress. */
+void qemu_bh_schedule_idle(QEMUBH *bh);
+
 /* Have it not called, unless its home thread is already about to. Any thread. */
 void qemu_bh_cancel(QEMUBH *bh);
 
@@ -62,6 +82,61 @@ void qemu_bh_delete(QEMUBH *bh);
 /* Run all bottom halves that are scheduled now. Home thread only. Returns whether one ran. A
  * nested call also runs what the outer one has not yet got to. */
 bool aio_bh_poll(AioContext *ctx);
+
+/* ------------------------------------------------------------------ descriptors */
+
+/*
+ * Call io_read(opaque) whenever `fd` is readable and io_write(opaque) whenever it is writable,
+ * instead of what was set for `fd` before; all NULL: call nothing any more. Any thread. A handler
+ * that another thread removes may just be running, and end later; in the home thread it is not
+ * called again once this has returned.
+ *
+ * A loop that is about to sleep asks io_poll(opaque) for a while (aio_context_set_poll_params)
+ * whether it is ready, and then calls io_poll_ready(opaque): both or none. A nested aio_poll()
+ * does not ask while io_poll_ready() runs.
+ */
+void aio_set_fd_handler(AioContext *ctx, int fd, IOHandler *io_read, IOHandler *io_write,
+                        AioPollFn *io_poll, IOHandler *io_poll_ready, void *opaque);
+
+/* The same for an event notifier. The handler clears it. io_poll() is given the notifier. */
+void aio_set_event_notifier(AioContext *ctx, EventNotifier *notifier, EventNotifierHandler *io_read,
+                            AioPollFn *io_poll, EventNotifierHandler *io_poll_ready);
+
+/* Before it sleeps, the loop asks all io_poll() in turn: for `max_ns` or `max_rounds` times,
+ * whichever comes first, and not once it is notified. 0: never (as it is at first). Any thread. */
+void aio_context_set_poll_params(AioContext *ctx, int64_t max_ns, unsigned max_rounds);
+
+/* ------------------------------------------------------------------ timers */
+
+/* Calls cb(opaque) in the home thread of `ctx`, once for each time that it is armed. The fields are
+ * aio_timer.c's. */
+struct QEMUTimer {
+  AioContext *ctx;
+  QEMUTimerCB *cb;
+  void *opaque;
+  int64_t expire_ns;
+  QEMUTimer *next; /* in the context's list; meaningless unless `armed` */
+  bool armed;
+};
+
+/* The clock of timers: nanoseconds since some moment, never backwards. */
+int64_t qemu_clock_get_ns(void);
+
+/* The caller's memory, which stays until the timer is no longer armed; or ours, for timer_free().
+ */
+void aio_timer_init(AioContext *ctx, QEMUTimer *timer, QEMUTimerCB *cb, void *opaque);
+QEMUTimer *aio_timer_new(AioContext *ctx, QEMUTimerCB *cb, void *opaque);
+void timer_free(QEMUTimer *timer);
+
+/* Arm it for `expire_ns`, whether it was armed or not. Any thread. Fires late by up to the
+ * resolution of poll(), a millisecond; never early. */
+void timer_mod(QEMUTimer *timer, int64_t expire_ns);
+
+/* Disarm it; called by another thread than the home thread, it may be about to fire. */
+void timer_del(QEMUTimer *timer);
+
+/* Armed and not fired yet? Any thread. */
+bool timer_pending(QEMUTimer *timer);
 
 /* ------------------------------------------------------------------ coroutines */
 

@@ -38,6 +38,11 @@ void qemu_bh_schedule(QEMUBH *bh)
   bh_enqueue(bh, BH_SCHEDULED);
 }
 
+void qemu_bh_schedule_idle(QEMUBH *bh)
+{
+  bh_enqueue(bh, BH_SCHEDULED | BH_IDLE);
+}
+
 void qemu_bh_cancel(QEMUBH *bh)
 {
   atomic_fetch_and(&bh->flags, ~(unsigned)BH_SCHEDULED);
@@ -90,7 +95,7 @@ bool aio_bh_poll(AioContext *ctx)
   for (QEMUBH *bh; (bh = bh_dequeue(ctx, &flags));) {
     if ((flags & (BH_SCHEDULED | BH_DELETED)) == BH_SCHEDULED) {
       bh->cb(bh->opaque);
-      progress = true;
+      progress |= !(flags & BH_IDLE);
     }
     if (flags & (BH_DELETED | BH_ONESHOT)) {
       free(bh);
@@ -111,7 +116,7 @@ static QEMUBH *bh_dequeue(AioContext *ctx, unsigned *flags)
   QEMUBH *bh = ctx->slices->head;
   ctx->slices->head = bh->next;
   /* After it has left the list: from here on, scheduling it inserts it again. */
-  *flags = atomic_fetch_and(&bh->flags, ~(unsigned)(BH_PENDING | BH_SCHEDULED));
+  *flags = atomic_fetch_and(&bh->flags, ~(unsigned)(BH_PENDING | BH_SCHEDULED | BH_IDLE));
   return bh;
 }
 
@@ -119,6 +124,32 @@ static QEMUBH *bh_take_all(AioContext *ctx)
 {
   /* Acquire: pairs with the release in bh_push(). */
   return atomic_exchange_explicit(&ctx->bh_list, NULL, memory_order_acquire);
+}
+
+static bool bh_idle(const QEMUBH *bh)
+{
+  /* Relaxed: who changes the flags notifies afterwards. */
+  unsigned flags = atomic_load_explicit(&bh->flags, memory_order_relaxed);
+  return (flags & BH_IDLE) && (flags & BH_SCHEDULED) && !(flags & BH_DELETED);
+}
+
+bool aio_bh_only_idle(const AioContext *ctx)
+{
+  /* Acquire: pairs with the release in bh_push(). Only we take anything from the list. */
+  const QEMUBH *bh = atomic_load_explicit(&ctx->bh_list, memory_order_acquire);
+  for (; bh; bh = bh->next) {
+    if (!bh_idle(bh)) {
+      return false;
+    }
+  }
+  for (const BHListSlice *slice = ctx->slices; slice; slice = slice->next) {
+    for (bh = slice->head; bh; bh = bh->next) {
+      if (!bh_idle(bh)) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 void aio_bh_finalize(AioContext *ctx)

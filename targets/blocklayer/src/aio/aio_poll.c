@@ -6,8 +6,12 @@
  * and then looks for a poller. Each side has a full fence between its two steps (N and P below),
  * so at least one of them sees the other: either the poller does not sleep, or it is woken.
  *
- * B4: fence N in aio_notify() pairs with fence P in aio_wait_for_work(). Without either one: the
- * notifier sees no poller, the poller sees no work, and the work waits for ever.
+ * B4: fence N in aio_notify() pairs with fence P in aio_poll_announce(). Without either one: the
+ * notifier sees no poller, the poller sees no work, and the work waits for ever (litmus sb).
+ *
+ * The main context may have two pollers at a time: the main thread, asleep in main_loop_wait()
+ * without the BQL, and a thread that has the BQL and polls meanwhile. Both wait for the same
+ * notifier, and what the one takes from it the other does not see; see aio_poll_check().
  */
 #include "aio/aio_int.h"
 
@@ -15,55 +19,88 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { POLL_FOR_EVER = -1, NS_PER_MS = 1000 * 1000, MS_PER_S = 1000 };
-
-static void aio_wait_for_work(AioContext *ctx, bool blocking);
+static int aio_compute_timeout(const AioContext *ctx, int64_t deadline_ns);
 static void aio_notify_accept(AioContext *ctx);
-static int aio_compute_timeout(const AioContext *ctx);
-static bool aio_run_timers(AioContext *ctx);
-static int64_t clock_ns(void);
 
 /* ------------------------------------------------------------------ the loop */
 
 bool aio_poll(AioContext *ctx, bool blocking)
 {
+  AioPoll poll;
+
   assert(in_aio_context_home_thread(ctx));
   assert(!qemu_in_coroutine());
   assert(!ctx->poll_forbidden);
 
-  aio_wait_for_work(ctx, blocking);
-  bool progress = aio_bh_poll(ctx);
-  return aio_run_timers(ctx) || progress;
+  aio_poll_announce(ctx, &poll, blocking ? NOTIFY_ME_POLLER : 0);
+  if (poll.timeout_ms != 0 && aio_busy_poll(ctx, &poll.handlers)) {
+    poll.timeout_ms = 0;
+  }
+  aio_poll_sleep(&poll);
+  aio_poll_check(ctx, &poll);
+  return aio_dispatch(ctx, &poll);
 }
 
-static void aio_wait_for_work(AioContext *ctx, bool blocking)
+void aio_poll_announce(AioContext *ctx, AioPoll *poll, unsigned who)
 {
-  struct pollfd notifier = {.fd = ctx->notifier_fd, .events = POLLIN};
-  int timeout_ms = 0;
-
-  if (blocking) {
+  poll->who = who;
+  poll->timeout_ms = 0;
+  aio_handlers_visit(ctx, &poll->handlers);
+  poll->deadline_ns = aio_timers_deadline_ns(ctx);
+  if (who) {
+    ctx->pollers += who;
     /* Relaxed: fence P orders it before the look for work. */
-    atomic_store_explicit(&ctx->notify_me, ++ctx->pollers, memory_order_relaxed);
+    atomic_store_explicit(&ctx->notify_me, ctx->pollers, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst); /* P: announce, then look. Pairs with N. */
-    timeout_ms = aio_compute_timeout(ctx);
+    poll->timeout_ms = aio_compute_timeout(ctx, poll->deadline_ns);
   }
-  int ready = poll(&notifier, 1, timeout_ms);
-  assert(ready >= 0 || errno == EINTR); /* interrupted: nothing is ready */
-  if (blocking) {
+}
+
+void aio_poll_sleep(AioPoll *aio_poll)
+{
+  AioHandlerSet *set = &aio_poll->handlers;
+
+  aio_poll->ready = poll(set->fds, set->count, aio_poll->timeout_ms);
+  assert(aio_poll->ready >= 0 || errno == EINTR); /* interrupted: nothing is ready */
+}
+
+/*
+ * Whatever was notified until now is found by the dispatch that follows: clear both notices before
+ * it, because one that comes later must last.
+ *
+ * Bottom halves and handlers that are ready will be run by us, whoever was meant. But another
+ * poller that sleeps meanwhile may have been called because its timeout or its set of descriptors
+ * is out of date. That is handed on, through a notifier of its own: set again, the common one
+ * would keep us from ever sleeping.
+ */
+void aio_poll_check(AioContext *ctx, AioPoll *poll)
+{
+  if (poll->who) {
     /* Relaxed: a notifier that still sees a poller writes to the eventfd for nothing, and one that
      * sees none has set `notified`, which the next poller reads behind its fence P. */
-    atomic_store_explicit(&ctx->notify_me, --ctx->pollers, memory_order_relaxed);
+    ctx->pollers -= poll->who;
+    atomic_store_explicit(&ctx->notify_me, ctx->pollers, memory_order_relaxed);
+    aio_notify_accept(ctx);
   }
-  aio_notify_accept(ctx);
-  if (ready > 0) {
-    uint64_t count;
-    ssize_t bytes = read(ctx->notifier_fd, &count, sizeof(count));
-    assert(bytes == (ssize_t)sizeof(count) || errno == EAGAIN);
+  if (poll->ready > 0 && poll->handlers.fds[0].revents) {
+    event_notifier_test_and_clear(&ctx->notifier);
+    if (ctx->pollers & NOTIFY_ME_MAIN_LOOP) {
+      main_loop_wake();
+    }
   }
 }
+
+bool aio_dispatch(AioContext *ctx, AioPoll *poll)
+{
+  bool progress = aio_bh_poll(ctx);
+
+  progress = aio_handlers_dispatch(ctx, &poll->handlers, poll->ready > 0) || progress;
+  aio_handlers_leave(ctx, &poll->handlers);
+  return aio_run_timers(ctx, poll->deadline_ns) || progress;
+}
+
+/* ------------------------------------------------------------------ notification */
 
 void aio_notify(AioContext *ctx)
 {
@@ -73,9 +110,14 @@ void aio_notify(AioContext *ctx)
   atomic_thread_fence(memory_order_seq_cst); /* N: publish, then look. Pairs with P. */
   /* Relaxed: fence N orders it behind the work; nothing is read because of it. */
   if (atomic_load_explicit(&ctx->notify_me, memory_order_relaxed)) {
-    uint64_t one = 1;
-    ssize_t bytes = write(ctx->notifier_fd, &one, sizeof(one));
-    assert(bytes == (ssize_t)sizeof(one) || errno == EAGAIN); /* full is as good as written */
+    event_notifier_set(&ctx->notifier);
+  }
+}
+
+void aio_notify_sleepers(AioContext *ctx)
+{
+  if (!in_aio_context_home_thread(ctx) || ctx->pollers) {
+    aio_notify(ctx);
   }
 }
 
@@ -88,74 +130,37 @@ static void aio_notify_accept(AioContext *ctx)
   atomic_exchange_explicit(&ctx->notified, false, memory_order_acquire);
 }
 
-/* How long may a poller sleep that has announced itself? Milliseconds, as poll() takes them. */
-static int aio_compute_timeout(const AioContext *ctx)
+bool aio_is_notified(const AioContext *ctx)
 {
-  /* Relaxed, both: fence P orders them; the list is taken with acquire later. */
-  if (atomic_load_explicit(&ctx->bh_list, memory_order_relaxed) || ctx->slices ||
-      atomic_load_explicit(&ctx->notified, memory_order_relaxed)) {
+  /* Relaxed: fence P orders it, or the notifier's write to the eventfd makes up for it. */
+  return atomic_load_explicit(&ctx->notified, memory_order_relaxed);
+}
+
+/* How long may a poller sleep that has announced itself? Milliseconds, as poll() takes them. */
+static int aio_compute_timeout(const AioContext *ctx, int64_t deadline_ns)
+{
+  enum { FOR_EVER = -1, NS_PER_MS = 1000 * 1000 };
+
+  /* Relaxed: fence P orders it. */
+  QEMUBH *work = atomic_load_explicit(&ctx->bh_list, memory_order_relaxed);
+  int most_ms = FOR_EVER;
+  if (work || ctx->slices) {
+    if (!aio_bh_only_idle(ctx)) {
+      return 0;
+    }
+    most_ms = BH_IDLE_MS;
+  }
+  if (aio_is_notified(ctx)) {
     return 0;
   }
-  if (!ctx->timers) {
-    return POLL_FOR_EVER;
+  if (deadline_ns == TIMER_NEVER) {
+    return most_ms;
   }
-  int64_t left_ns = ctx->timers->expire_ns - clock_ns();
+  int64_t left_ns = deadline_ns - qemu_clock_get_ns();
   if (left_ns <= 0) {
     return 0;
   }
   int64_t left_ms = (left_ns + NS_PER_MS - 1) / NS_PER_MS; /* up: waking early would spin */
-  return left_ms < INT32_MAX ? (int)left_ms : INT32_MAX;
-}
-
-/* ------------------------------------------------------------------ timers */
-
-void aio_timer_arm(AioContext *ctx, QEMUTimer *timer, int64_t nanoseconds)
-{
-  QEMUTimer **link = &ctx->timers;
-
-  assert(in_aio_context_home_thread(ctx));
-  timer->expire_ns = clock_ns() + nanoseconds;
-  while (*link && (*link)->expire_ns <= timer->expire_ns) {
-    link = &(*link)->next;
-  }
-  timer->next = *link;
-  *link = timer;
-}
-
-void aio_timer_del(AioContext *ctx, QEMUTimer *timer)
-{
-  QEMUTimer **link = &ctx->timers;
-
-  assert(in_aio_context_home_thread(ctx));
-  while (*link && *link != timer) {
-    link = &(*link)->next;
-  }
-  if (*link) {
-    *link = timer->next;
-  }
-}
-
-static bool aio_run_timers(AioContext *ctx)
-{
-  bool progress = false;
-
-  if (!ctx->timers) {
-    return false;
-  }
-  int64_t now_ns = clock_ns();
-  while (ctx->timers && ctx->timers->expire_ns <= now_ns) {
-    QEMUTimer *timer = ctx->timers;
-    ctx->timers = timer->next;
-    timer->cb(timer->opaque); /* the timer may be gone now */
-    progress = true;
-  }
-  return progress;
-}
-
-static int64_t clock_ns(void)
-{
-  struct timespec now;
-  int error = clock_gettime(CLOCK_MONOTONIC, &now);
-  assert(error == 0);
-  return (int64_t)now.tv_sec * MS_PER_S * NS_PER_MS + now.tv_nsec;
+  int64_t limit_ms = most_ms == FOR_EVER ? INT32_MAX : most_ms;
+  return (int)(left_ms < limit_ms ? left_ms : limit_ms);
 }

@@ -20,6 +20,20 @@ void aio_wait_kick(void)
   }
 }
 
+void aio_wait_poll(AioContext *ctx, AioContext *release)
+{
+  bool held = release && aio_context_held(release);
+
+  if (held) {
+    assert(aio_context_held(release) == 1); /* else its thread could not go on while we poll */
+    aio_context_release(release);
+  }
+  aio_poll(ctx, true);
+  if (held) {
+    aio_context_acquire(release);
+  }
+}
+
 typedef struct AioWaitBH {
   QEMUBHFunc *cb;
   void *opaque;

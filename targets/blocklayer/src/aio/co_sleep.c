@@ -76,13 +76,13 @@ static void sleep_timer_cb(void *opaque)
 
 void coroutine_fn qemu_co_sleep_ns_wakeable(QemuCoSleep *w, int64_t nanoseconds)
 {
-  QEMUTimer timer = {.cb = sleep_timer_cb, .opaque = w};
-  AioContext *ctx = qemu_get_current_aio_context();
+  QEMUTimer timer;
 
   assert(nanoseconds >= 0);
-  aio_timer_arm(ctx, &timer, nanoseconds);
+  aio_timer_init(qemu_get_current_aio_context(), &timer, sleep_timer_cb, w);
+  timer_mod(&timer, qemu_clock_get_ns() + nanoseconds);
   qemu_co_sleep(w);
-  aio_timer_del(ctx, &timer); /* woken in the context where it slept */
+  timer_del(&timer); /* woken in the context where it slept */
 }
 
 void coroutine_fn qemu_co_sleep_ns(int64_t nanoseconds)

@@ -18,6 +18,11 @@ typedef struct QemuMutex {
 
 #define QEMU_MUTEX_INITIALIZER {PTHREAD_MUTEX_INITIALIZER}
 
+/* Its thread may lock it again, and unlocks it as often. */
+typedef struct QemuRecMutex {
+  pthread_mutex_t lock;
+} QemuRecMutex;
+
 typedef struct QemuCond {
   pthread_cond_t cond;
 } QemuCond;
@@ -46,6 +51,37 @@ static inline void qemu_mutex_unlock(QemuMutex *mutex)
   assert(error == 0);
 }
 
+static inline void qemu_rec_mutex_init(QemuRecMutex *mutex)
+{
+  pthread_mutexattr_t attr;
+  int error = pthread_mutexattr_init(&attr);
+  assert(error == 0);
+  error = pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+  assert(error == 0);
+  error = pthread_mutex_init(&mutex->lock, &attr);
+  assert(error == 0);
+  error = pthread_mutexattr_destroy(&attr);
+  assert(error == 0);
+}
+
+static inline void qemu_rec_mutex_destroy(QemuRecMutex *mutex)
+{
+  int error = pthread_mutex_destroy(&mutex->lock);
+  assert(error == 0);
+}
+
+static inline void qemu_rec_mutex_lock(QemuRecMutex *mutex)
+{
+  int error = pthread_mutex_lock(&mutex->lock);
+  assert(error == 0);
+}
+
+static inline void qemu_rec_mutex_unlock(QemuRecMutex *mutex)
+{
+  int error = pthread_mutex_unlock(&mutex->lock);
+  assert(error == 0); /* else another thread's */
+}
+
 static inline void qemu_cond_init(QemuCond *cond)
 {
   int error = pthread_cond_init(&cond->cond, NULL);
@@ -61,6 +97,12 @@ static inline void qemu_cond_destroy(QemuCond *cond)
 static inline void qemu_cond_signal(QemuCond *cond)
 {
   int error = pthread_cond_signal(&cond->cond);
+  assert(error == 0);
+}
+
+static inline void qemu_cond_broadcast(QemuCond *cond)
+{
+  int error = pthread_cond_broadcast(&cond->cond);
   assert(error == 0);
 }
 
