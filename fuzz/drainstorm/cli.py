@@ -254,6 +254,26 @@ def shrink(file: Path, target: str, output: Path | None, seconds: float) -> None
 
 @main.command()
 @click.argument("file", type=_CASE_FILE)
+@click.option("--target", default="", metavar="NAME|PATH", help="Default: the file's target line.")
+@click.option("--output", type=_CASE_FILE, default=None, help="Default: FILE.consequence.case")
+@click.option("--runs", type=click.IntRange(1, 10**9), default=100_000, show_default=True)
+def triage(file: Path, target: str, output: Path | None, runs: int) -> None:
+    """Ask what a data race leads to, by making its accesses relaxed atomic ones.
+
+    Exit code: 1 when something fails then (a case that shows it is written), 0 when nothing did
+    within this many schedules.
+    """
+    from drainstorm.reduction import triage_file
+
+    case, spec = _load(file, target)
+    output = output or file.with_name(file.name.removesuffix(".case") + ".consequence.case")
+    lines, is_consequential = triage_file(case, spec, output=output, runs=runs)
+    click.echo("\n".join(lines))
+    sys.exit(1 if is_consequential else 0)
+
+
+@main.command()
+@click.argument("file", type=_CASE_FILE)
 @click.option("--target", default="", metavar="NAME|PATH", help="Needed for the byte form.")
 def show(file: Path, target: str) -> None:
     """Print a case, text or bytes, in its canonical text form."""

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING
 
 from drainstorm.case import unique_schedule
 from drainstorm.errors import UsageError
-from drainstorm.result import Strategy, races_meant_by
+from drainstorm.result import Strategy, races_expected, races_meant_by
 from drainstorm.shrink import Shrunk, Size, never, shrink
 from drainstorm.spec import find_target
-from drainstorm.store import Record
+from drainstorm.store import CONSEQUENCE_NAME, Record
+from drainstorm.triage import RUNS, Triage, triage
+from drainstorm.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +60,7 @@ class Finding:
         replay: What to type to see it again.
         schedules, seconds: What it took until it was found, shrinking not counted.
         reproduced: Whether the recorded schedule failed in the same way when replayed.
+        triage: What a data race leads to; None: no race, or not reproduced.
     """
 
     verdict: Verdict
@@ -68,6 +71,7 @@ class Finding:
     schedules: int
     seconds: float
     reproduced: bool
+    triage: Triage | None = None
 
     @property
     def signature(self) -> Signature:
@@ -78,10 +82,12 @@ class Finding:
         """What, where and how to see it again: what a hunt prints."""
         size = Size.of(self.case)
         doubt = "" if self.reproduced else "  (the replay did NOT repeat it: please report)"
+        triaged = () if self.triage is None else (f"  {self.triage}",)
         return (
             f"{self.signature}: {self.verdict.message or 'no message'}",
             f"  after {self.schedules:,} schedules ({self.strategy}), {self.seconds:.1f} s; "
             f"shrunk to {size}{doubt}",
+            *triaged,
             f"  replay: {self.replay}",
         )
 
@@ -97,7 +103,7 @@ def secure(
     seconds: float,
     stop: Callable[[], bool] = never,
 ) -> Finding:
-    """Record, replay, shrink and store a failure.
+    """Record, replay, shrink and store a failure; triage it when it is a data race.
 
     The unshrunk case is stored first: a `kill -9` while shrinking loses nothing.
 
@@ -115,16 +121,24 @@ def secure(
         found, reproduced = record_schedule(runner, failure)
     found = dataclasses.replace(found, expect=signature.expect(), bug=bug, story=())
 
-    def save(minimal: Case) -> Path:
+    def save(minimal: Case, triaged: Triage | None = None) -> Path:
         record = _record(failure, minimal, bug=bug, build=build, seconds=seconds,
-                         reproduced=reproduced)  # fmt: skip
-        return store.save(record, found, minimal, spec=spec, signature=signature)
+                         reproduced=reproduced, triaged=triaged)  # fmt: skip
+        consequence = triaged.case if triaged is not None else None
+        return store.save(
+            record, found, minimal, spec=spec, signature=signature, consequence=consequence
+        )
 
-    path, minimal = save(found), found
+    path, minimal, triaged = save(found), found, None
     if reproduced:
         shrunk: Shrunk = shrink(runner, found, signature, stop=stop, spec=spec)
         minimal = shrunk.case
         path = save(minimal)
+    if reproduced and signature.outcome is Outcome.RACE:
+        triaged = triage_case(runner, minimal, found, spec=spec, stop=stop)
+        if triaged is not None:
+            minimal = dataclasses.replace(minimal, story=triage_story(triaged))
+            path = save(minimal, triaged)
     return Finding(
         verdict=failure.verdict,
         case=minimal,
@@ -134,7 +148,35 @@ def secure(
         schedules=failure.schedules,
         seconds=seconds,
         reproduced=reproduced,
+        triage=triaged,
     )
+
+
+def triage_case(
+    runner: Runner, case: Case, *more: Case, spec: TargetSpec, stop: Callable[[], bool] = never,
+    runs: int = RUNS,
+) -> Triage | None:  # fmt: skip
+    """Triage the races that a case is about: those that it expects, else all that it shows.
+
+    Args:
+        more: Other cases that show them; their programs are run, too.
+
+    Returns:
+        None when a replay of the case shows no race.
+    """
+    counts = races_expected(case.expect)
+    with runner.judging(counts):
+        races = runner.run(case, Strategy.replay()).races
+    races = tuple(race for race in races if counts is None or counts(race))
+    if not races:
+        return None
+    return triage(runner, (case, *more), races, runs=runs, spec=spec, stop=stop)
+
+
+def triage_story(triaged: Triage) -> tuple[str, ...]:
+    """What the case of a data race says about its consequence."""
+    see = () if triaged.case is None else (f"See {CONSEQUENCE_NAME} beside this file.",)
+    return (str(triaged), *see)
 
 
 def record_schedule(runner: Runner, failure: Failure) -> tuple[Case, bool]:
@@ -147,8 +189,9 @@ def record_schedule(runner: Runner, failure: Failure) -> tuple[Case, bool]:
 
 
 def _record(
-    failure: Failure, minimal: Case, *, bug: str, build: str, seconds: float, reproduced: bool
-) -> Record:
+    failure: Failure, minimal: Case, *, bug: str, build: str, seconds: float, reproduced: bool,
+    triaged: Triage | None,
+) -> Record:  # fmt: skip
     verdict, size = failure.verdict, Size.of(minimal)
     return Record(
         target=minimal.target,
@@ -169,6 +212,7 @@ def _record(
         build=build,
         drainstorm=version(),
         python=platform.python_version(),
+        triage="" if triaged is None else str(triaged),
     )
 
 

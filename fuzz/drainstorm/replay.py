@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from drainstorm import story, timeline
 from drainstorm.build import build
 from drainstorm.case import Expect
+from drainstorm.errors import CaseError
 from drainstorm.machine import Machine
 from drainstorm.result import Strategy, races_expected
 from drainstorm.shrink import Size
 from drainstorm.symbols import Symbols
+from drainstorm.verdict import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +77,10 @@ class Replay:
             lines.append(f"  {verdict.message}")
         if verdict.kind == "UNKNOWN":
             lines.append("  UNKNOWN: the run was cut short at a bound; it proves nothing")
+        if self.case.relaxed:
+            lines.append(f"  relaxed atomic: {', '.join(map(str, self.case.relaxed))}")
+        if verdict.outcome is Outcome.RACE:
+            lines += [f"  {line}" for line in self.case.story]
         bug = f", with planted bug {self.built.bug}" if self.built.bug else ""
         lines.append(
             f"  {path}{bug}: {Size.of(self.case)}; {run.steps} points, {run.switches} switches, "
@@ -97,8 +103,18 @@ def replay(case: Case, spec: TargetSpec, *, bug: str) -> Replay:
     """
     built = build(spec, bug=bug or None)
     with Machine(built) as machine, machine.judging(races_expected(case.expect)):
+        refuse_unknown_places(machine, case)
         run = machine.run(case, Strategy.replay(), trace=True)
     return Replay(case, built, run, case.expect or Expect("PASS"))
+
+
+def refuse_unknown_places(machine: Machine, case: Case) -> None:
+    """CaseError when the case names a line without a plain access: the source has changed."""
+    if missing := machine.places_without_access(case):
+        raise CaseError(
+            f"relaxed: no plain access at {', '.join(map(str, missing))} in this build "
+            "(the source has changed since; triage the race again: drainstorm triage FILE)"
+        )
 
 
 def _places(built: Built, run: Run) -> dict[int, str]:

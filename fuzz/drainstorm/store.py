@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FOUND_NAME = "found.case"
 MINIMAL_NAME = "min.case"
+CONSEQUENCE_NAME = "consequence.case"
+"""Of a data race: what fails when its accesses are relaxed atomic ones."""
 RECORD_NAME = "finding.json"
 
 
@@ -41,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         reproduced: Whether replaying the recorded deviations gave the signature again.
         operations, deviations: Of the minimal case.
         build: Digest of the build in which it fails.
+        triage: What a data race leads to; empty: no race, or not triaged.
     """
 
     target: str
@@ -61,6 +64,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     build: str
     drainstorm: str
     python: str
+    triage: str = ""
 
 
 class Store:
@@ -80,9 +84,12 @@ class Store:
 
     def save(
         self, record: Record, found: Case, minimal: Case, *, spec: TargetSpec,
-        signature: Signature,
+        signature: Signature, consequence: Case | None = None,
     ) -> Path:  # fmt: skip
         """Write a finding durably; a smaller one of the same build that is there already stays.
+
+        Args:
+            consequence: Of a data race: a case in which it makes something fail.
 
         Returns:
             Path of the minimal case.
@@ -96,6 +103,8 @@ class Store:
             MINIMAL_NAME: text.render(minimal, spec).encode(),
             RECORD_NAME: msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n",
         }
+        if consequence is not None:
+            files[CONSEQUENCE_NAME] = text.render(consequence, spec).encode()
         if not folder.exists():
             _write_folder(folder, files)
         elif not self._has_better(folder, record, minimal, spec):
@@ -105,13 +114,16 @@ class Store:
 
     @staticmethod
     def _has_better(folder: Path, record: Record, minimal: Case, spec: TargetSpec) -> bool:
-        """Whether the folder holds a case of the same build that is no larger."""
+        """Whether the folder holds a case of the same build that is smaller, or as well known."""
         try:
             there = msgspec.json.decode((folder / RECORD_NAME).read_bytes(), type=Record)
             case = text.load(folder / MINIMAL_NAME, spec)
         except Exception:  # damaged or of an older version: replace it
             return False
-        return there.build == record.build and Size.of(case) <= Size.of(minimal)
+        if there.build != record.build:
+            return False
+        old, new = Size.of(case), Size.of(minimal)
+        return old < new or (old == new and not (record.triage and not there.triage))
 
 
 def load_record(path: Path) -> Record:

@@ -36,6 +36,7 @@ SITES: Final = {
     "race_relaxed_flag": "publish_relaxed|read_if_published",
     "race_half_fenced": "publish_with_fence|read_without_fence",
     "race_two_places": "write_elsewhere|write_number",
+    "race_large_copy": "copy_large|write_into_large",
 }
 ERRORS: Final = {
     "use_after_free": Outcome.USE_AFTER_FREE,

@@ -231,3 +231,22 @@ void race_two_places(void)
 {
   run_two(write_elsewhere, write_both);
 }
+
+KEPT int large[64], large_copy[64];
+
+static void *copy_large(void *unused)
+{
+  memcpy(large_copy, large, sizeof large);
+  return unused;
+}
+
+static void *write_into_large(void *unused)
+{
+  large[40] = 1;
+  return unused;
+}
+
+void race_large_copy(void)
+{
+  run_two(copy_large, write_into_large);
+}

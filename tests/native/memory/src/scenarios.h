@@ -17,7 +17,8 @@
   X(RACE_ON_HEAP, race_on_heap)                                                                    \
   X(RACE_RELAXED_FLAG, race_relaxed_flag)                                                          \
   X(RACE_HALF_FENCED, race_half_fenced)                                                            \
-  X(RACE_TWO_PLACES, race_two_places)
+  X(RACE_TWO_PLACES, race_two_places)                                                              \
+  X(RACE_LARGE_COPY, race_large_copy)
 
 #define ORDERED(X)                                                                                 \
   X(ORDERED_BY_MUTEX, ordered_by_mutex)                                                            \

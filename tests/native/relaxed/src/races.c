@@ -67,6 +67,51 @@ void torn_copy(void)
   run_two(change_both, copy_both);
 }
 
+/* Two races, neither of which does any harm while the other's accesses are plain. */
+static volatile int left, right;
+
+static __attribute__((noinline)) void blink_left(void)
+{
+  left = 1;
+  left = 0;
+}
+
+static __attribute__((noinline)) void blink_right(void)
+{
+  right = 1;
+  right = 0;
+}
+
+static __attribute__((noinline)) int look_left(void)
+{
+  return left;
+}
+
+static __attribute__((noinline)) int look_right(void)
+{
+  return right;
+}
+
+static void *blink(void *unused)
+{
+  blink_left();
+  blink_right();
+  return unused;
+}
+
+static void *look(void *unused)
+{
+  const int one = look_left(), other = look_right();
+
+  assert(!one || !other);
+  return unused;
+}
+
+void two_blinks(void)
+{
+  run_two(blink, look);
+}
+
 KEPT int users;
 
 /* Each believes to be the last one, or none does: then the block leaks. */

@@ -10,7 +10,8 @@
   X(PLAIN_MESSAGE, plain_message)                                                                  \
   X(LOST_UPDATE, lost_update)                                                                      \
   X(TORN_COPY, torn_copy)                                                                          \
-  X(FREED_TOO_EARLY, freed_too_early)
+  X(FREED_TOO_EARLY, freed_too_early)                                                              \
+  X(TWO_BLINKS, two_blinks)
 
 #define HARMLESS(X)                                                                                \
   X(STATISTICS, statistics)                                                                        \
