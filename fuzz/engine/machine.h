@@ -203,6 +203,7 @@ struct ds_machine {
   uint32_t pct_task[TASKS]; /* priorities of logical tasks, 0 = not drawn yet */
   uint32_t begun;           /* threads below this number have reached their first point */
   uint32_t row;             /* POS, SURW: choices of this kind in a row */
+  uint32_t yield_low;       /* POS, SURW: the lowest priority that a yield was given */
   uint32_t intended;        /* SURW: who makes the next access of the selected object */
   const void *selected;     /* SURW */
   pending happened;         /* POS: the operation that was chosen last */

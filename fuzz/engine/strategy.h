@@ -53,6 +53,18 @@ static inline uint32_t random_below(ds_machine *m, uint32_t bound)
   return (uint32_t)(((uint64_t)random32(m) * bound) >> 32);
 }
 
+/*
+ * The priority of an operation (POS, SURW). A thread that yields goes below all that yielded before
+ * it in this run: two that wait for a third would else take turns for as long as one of them drew
+ * less than almost everybody. machine.yield_low is theirs, YIELD_LOW at the beginning of a run.
+ */
+enum { YIELD_LOW = 1 << 16 };
+
+static inline uint32_t draw_priority(ds_machine *m, const fiber *f)
+{
+  return f->yielded && m->yield_low > 1 ? --m->yield_low : random32(m) | 1;
+}
+
 /* Does an operation of this kind (DS_EV_*) change its object? Locks and the like always do. */
 static inline int operation_writes(uint32_t kind)
 {

@@ -9,21 +9,14 @@
  */
 #include "strategy.h"
 
-enum {
-  ROW_MOST = 400, /* a thread that goes on for so long alone makes everybody draw again */
-  LOW_SHIFT = 16, /* a thread that yields draws below almost everybody */
-};
+enum { ROW_MOST = 400 }; /* a thread that goes on for so long alone makes everybody draw again */
 
 void pos_begin(ds_machine *m)
 {
   m->begun = 0;
   m->happened = (pending){0};
   m->row = 0;
-}
-
-static void draw(ds_machine *m, fiber *f)
-{
-  f->priority = (random32(m) >> (f->yielded ? LOW_SHIFT : 0)) | 1;
+  m->yield_low = YIELD_LOW;
 }
 
 /* A condition wait releases its mutex too; what its thread stands before now names that. */
@@ -68,7 +61,7 @@ uint32_t pos_choose(ds_machine *m, int (*rank)(const ds_machine *, const fiber *
   for (uint32_t i = 0; i < m->runnable_count; i++) {
     fiber *f = &m->fibers[m->runnable[i]];
     if (m->row > ROW_MOST || !f->priority) {
-      draw(m, f);
+      f->priority = draw_priority(m, f);
     }
     const int ranked = rank ? rank(m, f) : 0;
     if (!best || ranked > highest || (ranked == highest && f->priority > best->priority)) {

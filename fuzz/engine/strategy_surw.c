@@ -11,9 +11,8 @@
 #include "profile.h"
 
 enum {
-  HELD_LEAST = 300, /* choices that one intended access may be waited for, and twice the run */
-  LOW_SHIFT = 16,   /* a thread that yields draws below almost everybody */
-};
+  HELD_LEAST = 300
+}; /* choices that one intended access may be waited for, and twice the run */
 
 /* ------------------------------------------------------------------ the object of this run */
 
@@ -52,6 +51,7 @@ static void surw_begin(ds_machine *m)
   m->begun = 0;
   m->intended = NOBODY;
   m->row = 0;
+  m->yield_low = YIELD_LOW;
   m->selected = o ? o->object : NULL;
   if (o) {
     profile_weigh_object(m->profile, o);
@@ -134,7 +134,7 @@ static fiber *highest_not_held(ds_machine *m)
   for (uint32_t i = 0; i < m->runnable_count; i++) {
     fiber *f = &m->fibers[m->runnable[i]];
     if (!f->priority) {
-      f->priority = (random32(m) >> (f->yielded ? LOW_SHIFT : 0)) | 1;
+      f->priority = draw_priority(m, f);
     }
     best = !f->held && (!best || f->priority > best->priority) ? f : best;
   }
