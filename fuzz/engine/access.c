@@ -60,6 +60,28 @@ COLD static void bad_access(ds_machine *m, const access_cell *c, size_t bytes, u
          (unsigned long)bytes, bytes == 1 ? "" : "s");
 }
 
+static int is_errno(const ds_machine *m, uintptr_t address)
+{
+  const uintptr_t at = address - (uintptr_t)m->fibers;
+  return at < sizeof m->fibers && at % sizeof *m->fibers == offsetof(fiber, error);
+}
+
+/* No cell describes this memory: it is constant data, errno, or nothing of the target's. The last
+ * may well be mapped (this machine, its host), so that no fault would tell. */
+static __attribute__((noinline)) void judge_outside(ds_machine *m, uintptr_t address, size_t bytes,
+                                                    uint32_t write, uintptr_t pc)
+{
+  const range *whole = &m->target.whole;
+
+  if (address - whole->base < whole->bytes || is_errno(m, address)) {
+    return;
+  }
+  finish(m, DS_FAIL, DS_SEGV, pc, "%s: %s of %lu byte%s",
+         address < PAGE_BYTES ? "null pointer dereference"
+                              : "access outside of the target's memory",
+         write ? "write" : "read", (unsigned long)bytes, bytes == 1 ? "" : "s");
+}
+
 /* ------------------------------------------------------------------ earlier accesses */
 
 /* Does a new access by the same thread, or one that is ordered after it, say all that this one
@@ -252,12 +274,28 @@ void access_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write
   for (uintptr_t at = address; at < end; at = (at | 7) + 1) {
     access_cell *c = cell_of(m, at);
     const uint32_t ours = stamp | cell_mask(at, end);
-    if (UNLIKELY(!c) || (c->owner == own && access_again(&c->slot[0], ours, pc))) {
+    if (UNLIKELY(!c)) {
+      judge_outside(m, at, bytes, write, pc);
+      continue;
+    }
+    if (c->owner == own && access_again(&c->slot[0], ours, pc)) {
       continue;
     }
     if (UNLIKELY(!judge_bytes(m, c, ours, at, pc))) {
       bad_access(m, c, bytes, write, pc);
     }
+  }
+}
+
+void access_object(ds_machine *m, uintptr_t address, uintptr_t pc)
+{
+  const access_cell *c = cell_of(m, address);
+
+  if (UNLIKELY(!c)) {
+    judge_outside(m, address, sizeof(uint64_t), STAMP_WRITE, pc);
+  } else if (UNLIKELY(addressable(m, address) != STAMP_BYTES ||
+                      c->owner == owner_of_run(m, OWNER_FREED))) {
+    bad_access(m, c, sizeof(uint64_t), STAMP_WRITE, pc);
   }
 }
 
@@ -294,6 +332,7 @@ access_cell *access_atomic(ds_machine *m, uintptr_t address, size_t bytes, uint3
     access_cell *c = cell_of(m, at);
     const uint32_t mask = cell_mask(at, end);
     if (UNLIKELY(!c)) {
+      judge_outside(m, at, bytes, write, pc);
       continue;
     }
     if (UNLIKELY(mask & ~addressable(m, at) || c->owner == owner_of_run(m, OWNER_FREED))) {

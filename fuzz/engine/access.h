@@ -75,7 +75,8 @@ static inline access_cell *cell_of(ds_machine *m, uintptr_t address)
   return in_data < m->target.writable.bytes ? &m->target.cells[in_data >> SHADOW_SHIFT] : NULL;
 }
 
-/* A plain access. Ends the run if the bytes are not addressable; notes a race. */
+/* A plain access. Ends the run if the bytes are not addressable, or neither the target's nor the
+ * machine's to give; notes a race. */
 void access_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write, uintptr_t pc);
 
 /* The same to a slot of a cell that is ours alone, if the slot holds such an access already. */
@@ -142,6 +143,10 @@ static inline void access_atomic_again(ds_machine *m, access_cell *c, uintptr_t 
 /* Before an atomic access: bytes must be addressable, earlier plain accesses ordered before it. */
 access_cell *access_atomic(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write,
                            uintptr_t pc);
+
+/* A use of a lock or the like at `address`: its first bytes must be addressable. No access to it is
+ * a race. */
+void access_object(ds_machine *m, uintptr_t address, uintptr_t pc);
 
 /* The heap's word on [address, address + bytes), which begins at a cell. Closing judges it like a
  * write to all of it. */

@@ -111,9 +111,11 @@ static void on_fault(int number, siginfo_t *info, void *context)
   if (number == SIGSEGV && is_guard(m, address)) {
     set_outcome(m, DS_FAIL, DS_STACK, pc, "stack overflow");
   } else if (number == SIGSEGV || number == SIGBUS) {
-    /* an address may differ between processes: only its nature may enter the message */
+    /* an address may differ between processes: only its nature may enter the message; of one that
+     * is no address at all (SI_KERNEL) the kernel says 0 */
+    const int is_null = address < PAGE_BYTES && info->si_code != SI_KERNEL;
     snprintf(message, sizeof message, "%s",
-             address < PAGE_BYTES ? "null pointer dereference" : "access to invalid memory");
+             is_null ? "null pointer dereference" : "access to invalid memory");
     set_outcome(m, DS_FAIL, DS_SEGV, pc, message);
   } else if (number == SIGABRT) {
     set_outcome(m, DS_FAIL, DS_ABORT, pc, "abort()");

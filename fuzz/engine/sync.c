@@ -22,19 +22,54 @@ typedef struct sim_mutex {
   uint32_t depth;   /* of a recursive one */
   uint16_t clock;   /* what unlocks released (memory.h) */
   uint16_t unused[3];
-  int kind;
+  int kind; /* PTHREAD_MUTEX_*, or DESTROYED */
 } sim_mutex;
 
 /* First bytes of pthread_cond_t. Waiters are woken in order unless a deviation says otherwise. */
 typedef struct sim_cond {
   uint16_t head, tail; /* id + 1 */
-  int clock;
+  int state;           /* 0, or DESTROYED */
 } sim_cond;
 
+enum { DESTROYED = 0x64616564, ID_END = 0x100 }; /* thread id + 1 is below ID_END */
+
+_Static_assert(DS_THREAD_MAX < ID_END, "ids fit");
 _Static_assert(sizeof(sim_mutex) <= sizeof(pthread_mutex_t), "state fits into the object");
 _Static_assert(sizeof(sim_cond) <= sizeof(pthread_cond_t), "state fits into the object");
 _Static_assert(offsetof(sim_mutex, kind) == offsetof(struct __pthread_mutex_s, __kind),
                "kind where the static initialisers put it");
+
+/* ------------------------------------------------------------------ is it an object at all? */
+
+/* `state` of an object that is none says what has become of it: nothing else could be said of a
+ * destroyed one, of a block that malloc() filled, of bytes that somebody wrote over it. */
+COLD static void misused(ds_machine *m, const char *what, int state, uintptr_t pc)
+{
+  finish(m, DS_FAIL, DS_LOCK_MISUSE, pc, "use of a %s that %s", what,
+         state == DESTROYED ? "was destroyed" : "was never initialised, or was overwritten");
+}
+
+/* Before and after each scheduling point: others may have freed or destroyed it meanwhile. */
+static inline void check_mutex(ds_machine *m, const sim_mutex *mx, uintptr_t pc)
+{
+  if (m->model) {
+    access_object(m, (uintptr_t)mx, pc);
+  }
+  if (UNLIKELY((unsigned)mx->kind > PTHREAD_MUTEX_ADAPTIVE_NP ||
+               (mx->owner | mx->waiters) >= ID_END)) {
+    misused(m, "mutex", mx->kind, pc);
+  }
+}
+
+static inline void check_cond(ds_machine *m, const sim_cond *c, uintptr_t pc)
+{
+  if (m->model) {
+    access_object(m, (uintptr_t)c, pc);
+  }
+  if (UNLIKELY(c->state || (c->head | c->tail) >= ID_END)) {
+    misused(m, "condition", c->state, pc);
+  }
+}
 
 /* ------------------------------------------------------------------ mutexes */
 
@@ -97,6 +132,7 @@ static void acquire(ds_machine *m, sim_mutex *mx, uintptr_t pc)
   } else {
     point(m, DS_EV_LOCK, mx, pc);
   }
+  check_mutex(m, mx, pc);
   unlink_waiter(m, mx, f);
   take(m, mx, f);
 }
@@ -116,11 +152,14 @@ int sim_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
 
 int sim_mutex_destroy(pthread_mutex_t *mutex)
 {
-  const sim_mutex *mx = (const sim_mutex *)mutex;
+  ds_machine *m = ds_current;
+  sim_mutex *mx = (sim_mutex *)mutex;
 
+  check_mutex(m, mx, CALLER);
   if (mx->owner) {
-    finish(ds_current, DS_FAIL, DS_LOCK_MISUSE, CALLER, "destroy of a locked mutex");
+    finish(m, DS_FAIL, DS_LOCK_MISUSE, CALLER, "destroy of a locked mutex");
   }
+  mx->kind = DESTROYED;
   return 0;
 }
 
@@ -129,6 +168,7 @@ int sim_mutex_lock(pthread_mutex_t *mutex)
   ds_machine *m = ds_current;
   sim_mutex *mx = (sim_mutex *)mutex;
 
+  check_mutex(m, mx, CALLER);
   if (mx->owner == m->current->id + 1) {
     if (mx->kind == PTHREAD_MUTEX_RECURSIVE) {
       mx->depth++;
@@ -150,6 +190,7 @@ int sim_mutex_trylock(pthread_mutex_t *mutex)
   sim_mutex *mx = (sim_mutex *)mutex;
 
   point(m, DS_EV_LOCK, mx, CALLER);
+  check_mutex(m, mx, CALLER);
   if (mx->owner == m->current->id + 1 && mx->kind == PTHREAD_MUTEX_RECURSIVE) {
     mx->depth++;
     return 0;
@@ -168,6 +209,7 @@ int sim_mutex_unlock(pthread_mutex_t *mutex)
   ds_machine *m = ds_current;
   sim_mutex *mx = (sim_mutex *)mutex;
 
+  check_mutex(m, mx, CALLER);
   if (mx->owner != m->current->id + 1) {
     if (mx->kind == PTHREAD_MUTEX_ERRORCHECK || mx->kind == PTHREAD_MUTEX_RECURSIVE) {
       return EPERM;
@@ -179,6 +221,7 @@ int sim_mutex_unlock(pthread_mutex_t *mutex)
     return 0;
   }
   point(m, DS_EV_UNLOCK, mx, CALLER);
+  check_mutex(m, mx, CALLER);
   release(m, mx);
   observe(m, DS_EV_UNLOCK, mx, 0, 0, 0);
   return 0;
@@ -253,10 +296,16 @@ static int cond_wait(ds_machine *m, sim_cond *c, sim_mutex *mx, uint64_t wake_ns
 {
   fiber *f = m->current;
 
+  check_mutex(m, mx, pc);
   if (mx->owner != f->id + 1) {
     finish(m, DS_FAIL, DS_LOCK_MISUSE, pc, "wait with a mutex that this thread does not hold");
   }
   point(m, DS_EV_WAIT, c, pc);
+  check_mutex(m, mx, pc);
+  check_cond(m, c, pc);
+  if (c->head && m->fibers[c->head - 1].op.object != mx) {
+    finish(m, DS_FAIL, DS_LOCK_MISUSE, pc, "wait with another mutex than those who wait already");
+  }
   const uint32_t depth = mx->depth;
   release(m, mx);
   observe(m, DS_EV_WAIT, c, 0, 0, 0);
@@ -275,11 +324,13 @@ static int cond_wait(ds_machine *m, sim_cond *c, sim_mutex *mx, uint64_t wake_ns
   }
   m->fuel--;
   schedule(m);
+  check_mutex(m, mx, pc);
   const int timed_out = f->timed_out && remove_waiter(m, c, f);
   if (timed_out && mx->owner) { /* time ran out: we were not on the mutex's list */
     link_waiter(mx, f);
     make_blocked(m, f);
     block(m, DS_EV_LOCK, mx, pc);
+    check_mutex(m, mx, pc);
   }
   f->waits_kind = DS_EV_NONE;
   unlink_waiter(m, mx, f);
@@ -298,9 +349,14 @@ int sim_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
 
 int sim_cond_destroy(pthread_cond_t *cond)
 {
-  if (((const sim_cond *)cond)->head) {
-    finish(ds_current, DS_FAIL, DS_LOCK_MISUSE, CALLER, "destroy of a condition with waiters");
+  ds_machine *m = ds_current;
+  sim_cond *c = (sim_cond *)cond;
+
+  check_cond(m, c, CALLER);
+  if (c->head) {
+    finish(m, DS_FAIL, DS_LOCK_MISUSE, CALLER, "destroy of a condition with waiters");
   }
+  c->state = DESTROYED;
   return 0;
 }
 
@@ -322,6 +378,7 @@ int sim_cond_signal(pthread_cond_t *cond)
   uint32_t waiters = 0;
 
   point(m, DS_EV_SIGNAL, c, CALLER);
+  check_cond(m, c, CALLER);
   for (uint16_t w = c->head; w; w = m->fibers[w - 1].next_waiter) {
     waiters++;
   }
@@ -343,6 +400,7 @@ int sim_cond_broadcast(pthread_cond_t *cond)
   uint32_t woken = 0;
 
   point(m, DS_EV_BROADCAST, c, CALLER);
+  check_cond(m, c, CALLER);
   for (; c->head; woken++) {
     wake_waiter(m, c, &m->fibers[c->head - 1]);
   }
