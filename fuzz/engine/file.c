@@ -25,6 +25,15 @@ int interrupted(ds_machine *m, const char *call, uintptr_t pc)
   return inject(m, DS_KIND_INTERRUPT, 2, call, pc) ? set_errno(m, EINTR) : 0;
 }
 
+/* A descriptor of the process that the machine runs in: nothing of it may be closed, read or
+ * written, and to say EBADF of a standard stream would be a lie. */
+static void refuse_foreign(ds_machine *m, int fd, const char *call, uintptr_t pc)
+{
+  if (fd >= 0 && fd < DESCRIPTOR_FIRST) {
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, pc, "not simulated: %s of descriptor %d", call, fd);
+  }
+}
+
 descriptor *descriptor_of(ds_machine *m, int fd)
 {
   const uint32_t at = (uint32_t)(fd - DESCRIPTOR_FIRST);
@@ -60,6 +69,8 @@ int sim_eventfd(unsigned initial, int flags)
 int sim_close(int fd)
 {
   ds_machine *m = ds_current;
+
+  refuse_foreign(m, fd, "close", CALLER);
   descriptor *d = descriptor_of(m, fd);
 
   if (!d) {
@@ -82,6 +93,7 @@ ssize_t sim_read(int fd, void *buffer, size_t bytes)
 {
   ds_machine *m = ds_current;
 
+  refuse_foreign(m, fd, "read", CALLER);
   point(m, DS_EV_READ, DESCRIPTOR_OBJECT(fd), CALLER);
   descriptor *d = descriptor_of(m, fd);
   if (d && (d->in || d->out)) {
@@ -118,6 +130,7 @@ ssize_t sim_write(int fd, const void *buffer, size_t bytes)
   ds_machine *m = ds_current;
   uint64_t value;
 
+  refuse_foreign(m, fd, "write", CALLER);
   point(m, DS_EV_WRITE, DESCRIPTOR_OBJECT(fd), CALLER);
   descriptor *d = descriptor_of(m, fd);
   if (!d) {
@@ -194,6 +207,9 @@ static int poll_until(ds_machine *m, poll_set *set, int64_t timeout_ns, uintptr_
 {
   fiber *f = m->current;
 
+  for (nfds_t i = 0; i < set->count; i++) {
+    refuse_foreign(m, set->at[i].fd, "poll", pc);
+  }
   point(m, DS_EV_POLL, DESCRIPTOR_OBJECT(set->count ? set->at[0].fd : 0), pc);
   int ready = count_ready(m, set);
   f->timed_out = f->interrupted = 0;

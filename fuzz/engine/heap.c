@@ -203,7 +203,8 @@ void *sim_mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_
 
   (void)hint, (void)protection, (void)offset;
   if (fd >= 0 || !(flags & MAP_ANONYMOUS) || (flags & MAP_FIXED)) {
-    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "mmap of anything but anonymous memory");
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER,
+           "not simulated: mmap of anything but anonymous memory");
   }
   if (inject(m, DS_KIND_MEMORY, 2, "mmap fails", CALLER)) {
     m->current->error = ENOMEM;
@@ -213,8 +214,9 @@ void *sim_mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_
     return memset(heap_allocate(m, bytes, PAGE_BYTES), 0, bytes);
   }
   if (bytes > SLOT_BYTES) {
-    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "stack of %lu bytes; the most is %d",
-           (unsigned long)bytes, SLOT_BYTES);
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER,
+           "not simulated: mmap of a stack of %lu bytes; the most is %d", (unsigned long)bytes,
+           SLOT_BYTES);
   }
   return take_slot(m);
 }
@@ -245,7 +247,7 @@ int sim_munmap(void *address, size_t bytes)
   finish_staged(m);
   if (slot == NOBODY) {
     if (header_of(m, address, CALLER)->bytes != bytes) {
-      finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "munmap of a part of a mapping");
+      finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "not simulated: munmap of a part of a mapping");
     }
     give_back(m, address, CALLER);
   } else if (m->model) {
@@ -268,7 +270,7 @@ int sim_mprotect(void *address, size_t bytes, int protection)
 
   if (!is_guard || protection != PROT_NONE) {
     finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER,
-           "mprotect of anything but the lowest page of a stack");
+           "not simulated: mprotect of anything but the lowest page of a stack");
   }
   return 0;
 }

@@ -80,7 +80,8 @@ int sim_socketpair(int domain, int type, int protocol, int ends[2])
 
   (void)protocol;
   if (domain != AF_UNIX || (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM) {
-    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "socketpair of anything but AF_UNIX streams");
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER,
+           "not simulated: socketpair of anything but AF_UNIX streams");
   }
   stream *a = stream_create(m, 1), *b = stream_create(m, 1);
   return connect_ends(m, ends, (descriptor){.in = a, .out = b, .nonblocking = nonblocking},
