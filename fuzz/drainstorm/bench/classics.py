@@ -12,9 +12,9 @@ import multiprocessing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.bandit import Bandit
 from drainstorm.bench.classics_data import Published, load_expected, load_published
 from drainstorm.bench.classics_table import picture, table
+from drainstorm.bench.portfolio import turns
 from drainstorm.bench.scores import PORTFOLIO_NAME, STRATEGIES, Score
 from drainstorm.build import build
 from drainstorm.case import Case, Expect, Limits, Operation
@@ -22,15 +22,13 @@ from drainstorm.errors import TargetError, UsageError
 from drainstorm.files import atomic_write
 from drainstorm.machine import Machine
 from drainstorm.spec import did_you_mean, find_target
-from drainstorm.strategies import PORTFOLIO, derive_seed
+from drainstorm.strategies import derive_seed
 
 if TYPE_CHECKING:
     from drainstorm.result import Totals
     from drainstorm.spec import TargetSpec
 
 TARGET: Final = "classics"
-_TURN_MOST: Final = 64
-"""Longest turn of a strategy in the portfolio, in schedules; the first turns are 1 long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +157,11 @@ def _search(machine: Machine, case: Case, work: Work, name: str, seed: int) -> t
 
 
 def _search_by_all(machine: Machine, case: Case, work: Work, seed: int) -> tuple[bool, int]:
-    bandit, runs, turn = Bandit(len(PORTFOLIO)), 0, 0
-    while runs < work.cap:
-        arm = bandit.next_arm()
-        strategy = PORTFOLIO[arm].with_seed(derive_seed(seed, 0, turn))
-        length = min(1 + turn // len(PORTFOLIO), _TURN_MOST, work.cap - runs)
-        totals = machine.batch(case, strategy, length, hashes=True)
-        runs, turn = runs + totals.runs, turn + 1
+    runs = 0
+    for totals in turns(machine, case, seed=seed, cap=work.cap):
+        runs += totals.runs
         if _is_found(totals, work):
             return True, runs
-        bandit.learn(arm, totals.new_classes / totals.runs)
     return False, runs
 
 

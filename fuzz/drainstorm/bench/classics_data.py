@@ -69,7 +69,7 @@ def load_expected(spec: TargetSpec) -> dict[str, Program]:
         TargetError: The file is missing or not of this form, or its programs are not the target's.
     """
     path = spec.folder / "expected.toml"
-    found = _load(path, dict[str, Program])
+    found = load_table(path, dict[str, Program])
     operations = {operation.name for operation in spec.operations}
     if odd := sorted(operations ^ set(found)):
         raise TargetError(f"{path}: not in both target.toml and expected.toml: {', '.join(odd)}")
@@ -79,13 +79,14 @@ def load_expected(spec: TargetSpec) -> dict[str, Program]:
 def load_published(spec: TargetSpec) -> dict[str, Published]:
     """Every entry in published.toml, by program; TargetError as in load_expected()."""
     path = spec.folder / "published.toml"
-    found = _load(path, dict[str, Published])
+    found = load_table(path, dict[str, Published])
     if odd := sorted(set(found) - {operation.name for operation in spec.operations}):
         raise TargetError(f"{path}: unknown programs: {', '.join(odd)}")
     return found
 
 
-def _load(path: Path, kind: type[_T]) -> _T:
+def load_table(path: Path, kind: type[_T]) -> _T:
+    """A TOML file as a table of this kind; TargetError with path and reason when it is none."""
     try:
         return msgspec.toml.decode(path.read_bytes(), type=kind)
     except (OSError, UnicodeDecodeError, msgspec.DecodeError, ValueError) as error:
