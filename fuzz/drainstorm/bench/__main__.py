@@ -138,5 +138,20 @@ def classics(
     )
 
 
+@main.command()
+@click.option("--defect", "names", multiple=True, help="Only this one; repeatable.")
+@click.option("--seeds", default=20, show_default=True, help="Searches per defect.")
+@click.option("--schedules", default=100_000, show_default=True, help="Of each twin.")
+@click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option("--write", is_flag=True, help="Store the table beside the programs.")
+def defects(
+    *, names: tuple[str, ...], seeds: int, schedules: int, workers: int, write: bool
+) -> None:
+    """Tiny programs with one known defect get exactly its verdict, their twins none."""
+    from drainstorm.bench.defects import measure
+
+    raise SystemExit(measure(names, seeds=seeds, schedules=schedules, workers=workers, write=write))
+
+
 if __name__ == "__main__":
     main(prog_name="scripts/bench")
