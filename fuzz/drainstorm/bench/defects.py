@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from drainstorm.bench.defects_data import TWIN, Defect, case_of, load_defects
 from drainstorm.bench.portfolio import turns
+from drainstorm.bench.scores import columns_of
 from drainstorm.build import build
 from drainstorm.errors import UsageError
 from drainstorm.files import atomic_write
@@ -102,14 +103,6 @@ def table(rows: Sequence[Row], *, seeds: int, schedules: int) -> str:
     """The table as text, with the sums below it."""
     heading = ("defect", "verdict", "found", "mean", "most", "wrong class", "twin", "alarms")
     lines = [heading, *(_cells(row) for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(heading))]
-    shown = [
-        "  ".join(
-            cell.ljust(width) if at in (0, 1, 5, 7) else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
     found = sum(len(row.lengths) for row in rows)
     spent = sum(sum(row.lengths) for row in rows)
     return "\n".join(
@@ -119,9 +112,7 @@ def table(rows: Sequence[Row], *, seeds: int, schedules: int) -> str:
             f"# Schedules to the first finding, c11, by the portfolio of a hunt; {seeds} seeds, "
             f"{CAP:,} schedules each at most.",
             "",
-            shown[0],
-            "-" * max(len(line) for line in shown),
-            *shown[1:],
+            *columns_of(lines, left={0, 1, 5, 7}),
             "",
             f"{sum(row.is_good for row in rows)} of {len(rows)} defects with their verdict and "
             "nothing else",
