@@ -47,14 +47,22 @@ COMPLETE: Final = {"c11": "c11-graph"}
 _LOAD_BUFFERING: Final = (
     "load buffering (a store that is seen before an earlier load of its thread is done)"
 )
-_NOT_MODELLED: Final = {
+_SEQ_CST_ORDER: Final = (
+    "an order of seq_cst operations in which they cannot be executed (relaxed loads say otherwise)"
+)
+NOT_MODELLED: Final = {
     "sc": (),
     "tso": (),
     "c11": (
         _LOAD_BUFFERING,
+        _SEQ_CST_ORDER,
         "2+2W relaxed (two stores of one thread that others see in the other order)",
     ),
-    "c11-graph": (_LOAD_BUFFERING,),
+    "c11-graph": (
+        _LOAD_BUFFERING,
+        _SEQ_CST_ORDER,
+        "a release sequence that a store ends which is executed only later",
+    ),
 }
 """What a model allows and the machine never shows, by model."""
 
@@ -263,7 +271,7 @@ def _certificate(
     not_judged = [] if "access" in checks else ["data races and accesses to freed memory"]
     not_judged += [] if "leak" in checks else ["memory that is never freed"]
     faults = case.limits.faults
-    not_modelled = [*_NOT_MODELLED[case.limits.model]]
+    not_modelled = [*NOT_MODELLED[case.limits.model]]
     not_modelled += [words for name, words in _FAULT_WORDS.items() if name not in faults]
     not_modelled += [f"more than {FAULTS_MOST} faults in one run"] if faults else []
     if count := totals.bounded.get(_STALE_READS, 0):
