@@ -99,14 +99,13 @@ void access_watched(ds_machine *m, access_cell *c, uintptr_t address, uint32_t o
 static inline void access_small(ds_machine *m, uintptr_t address, uint32_t bytes, uint32_t write,
                                 uintptr_t pc)
 {
-  const uintptr_t at = address - (uintptr_t)m->region;
   const fiber *f = m->current;
+  access_cell *c = cell_of(m, address);
 
-  if (UNLIKELY(at >= REGION_BYTES) || UNLIKELY(address & (bytes - 1))) {
+  if (UNLIKELY(!c) || UNLIKELY(address & (bytes - 1))) {
     access_plain(m, address, bytes, write, pc);
     return;
   }
-  access_cell *c = &m->cells[at >> SHADOW_SHIFT];
   const uint32_t mask = bytes == 8 ? STAMP_BYTES : ((1u << bytes) - 1) << (address & 7);
   const uint32_t ours = f->stamp | mask | write;
   if (UNLIKELY(c->owner != f->owner) ||

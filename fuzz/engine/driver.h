@@ -71,9 +71,9 @@ void ds_mark(unsigned bit);
 
 /*
  * A coroutine, request or bottom half. Returns its id (1, 2, ...), or 0 when there are too many.
- * The name is copied.
+ * It is called by its kind and number ("co3"); 0: by its kind alone. The kind must be a literal.
  */
-unsigned ds_task_create(const char *name);
+unsigned ds_task_create(const char *kind, unsigned number);
 /* The caller runs on a stack that the target allocated (mmap with MAP_STACK): from now on, what
  * happens on that stack belongs to `task`, whichever thread runs it. */
 void ds_task_bind_stack(unsigned task);
@@ -120,6 +120,8 @@ bool ds_thread_in_poll(unsigned thread);
 
 /* ------------------------------------------------------------------ words for the timeline */
 
+/* Is the run traced? If not, what is said by the two functions below is lost. */
+bool ds_wants_words(void);
 /* Name an object: shown instead of its address. The string is copied. Costs nothing unless the
  * run is traced. */
 __attribute__((format(printf, 3, 4))) void ds_name(const void *object, size_t bytes,

@@ -362,8 +362,9 @@ DS_API void ds_suppress(ds_machine *machine, uint64_t pc, uint64_t other_pc);
 DS_API void ds_suppress_clear(ds_machine *machine);
 /* Text of an event or waiter; name of a task ("co1"); name of a canonical object. Never NULL. */
 DS_API const char *ds_text(const ds_machine *machine, uint32_t offset);
-DS_API const char *ds_task_name(const ds_machine *machine, uint32_t task);
-DS_API const char *ds_object_name(ds_machine *machine, uint64_t object); /* until the next call */
+/* The latter two: until the next call of either. */
+DS_API const char *ds_task_name(ds_machine *machine, uint32_t task);
+DS_API const char *ds_object_name(ds_machine *machine, uint64_t object);
 
 /* Code coverage (targets compiled with -fsanitize-coverage=trace-pc): one byte per byte of the
  * target's text, set for the return address of every basic block that ran since the last clear. */

@@ -159,7 +159,8 @@ typedef struct descriptor { /* an event counter, or one end of a pipe or of a pa
 } descriptor;
 
 typedef struct task {
-  char name[24];
+  const char *kind;  /* literal of the driver */
+  uint32_t number;   /* 0 = none */
   const char *waits; /* literal of the driver, NULL = not waiting */
   uint16_t holder_task;
   int16_t holder_thread;

@@ -97,30 +97,31 @@ void report_waiters(ds_machine *m)
   }
 }
 
-static void judge_wakeup(ds_machine *m, const wakeup *w, const char *who, const char *what)
+/* What a task or, if it is none, a thread waits for. */
+static void judge_wakeup(ds_machine *m, const wakeup *w, uint32_t task_id, uint32_t thread,
+                         const char *what)
 {
   if (w->holds && w->holds(w->argument)) {
+    char who[8];
+    snprintf(who, sizeof who, "T%u", thread % 1000);
     snprintf(m->result->site, sizeof m->result->site, "%s", what);
-    finish(m, DS_FAIL, DS_LOST_WAKEUP, 0, "lost wakeup: %s waits for %s, which holds already", who,
-           what);
+    finish(m, DS_FAIL, DS_LOST_WAKEUP, 0, "lost wakeup: %s waits for %s, which holds already",
+           task_id ? ds_task_name(m, task_id) : who, what);
   }
 }
 
 void report_lost_wakeup(ds_machine *m)
 {
-  char name[8];
-
   for (uint32_t id = 1; id <= m->task_count; id++) {
     const task *t = &m->tasks[id];
     if (t->live) {
-      judge_wakeup(m, &t->condition, t->name, t->waits ? t->waits : "its-condition");
+      judge_wakeup(m, &t->condition, id, 0, t->waits ? t->waits : "its-condition");
     }
   }
   for (uint32_t i = 0; i < m->fiber_count; i++) {
     const fiber *f = &m->fibers[i];
     if (!f->done) {
-      snprintf(name, sizeof name, "T%u", i % 1000);
-      judge_wakeup(m, &f->condition, name, "its-condition");
+      judge_wakeup(m, &f->condition, 0, i, "its-condition");
     }
   }
 }

@@ -74,6 +74,7 @@ const symbol ds_symbols[] = {
     OURS(ds_uninterrupted),
     OURS(ds_task_condition),
     OURS(ds_task_create),
+    OURS(ds_wants_words),
     OURS(ds_task_bind_stack),
     OURS(ds_task_enter),
     OURS(ds_task_leave),

@@ -99,7 +99,7 @@ void ds_mark(unsigned bit)
 
 /* ------------------------------------------------------------------ logical tasks */
 
-unsigned ds_task_create(const char *name)
+unsigned ds_task_create(const char *kind, unsigned number)
 {
   ds_machine *m = ds_current;
 
@@ -107,8 +107,7 @@ unsigned ds_task_create(const char *name)
     return 0;
   }
   task *t = &m->tasks[++m->task_count];
-  *t = (task){.holder_thread = -1, .live = 1};
-  snprintf(t->name, sizeof t->name, "%s", name);
+  *t = (task){.kind = kind, .number = number, .holder_thread = -1, .live = 1};
   return m->task_count;
 }
 
@@ -176,9 +175,15 @@ uint32_t current_task(const ds_machine *m)
   return task_of(m, m->current);
 }
 
-const char *ds_task_name(const ds_machine *m, uint32_t id)
+const char *ds_task_name(ds_machine *m, uint32_t id)
 {
-  return id && id <= m->task_count ? m->tasks[id].name : "";
+  const task *t = &m->tasks[id % TASKS];
+
+  if (!id || id > m->task_count) {
+    return "";
+  }
+  snprintf(m->name_buffer, sizeof m->name_buffer, t->number ? "%s%u" : "%s", t->kind, t->number);
+  return m->name_buffer;
 }
 
 /* ------------------------------------------------------------------ what threads tell each other
@@ -212,6 +217,11 @@ bool ds_thread_in_poll(unsigned thread)
   const ds_machine *m = ds_current;
   return thread < m->fiber_count && m->fibers[thread].in_poll &&
          m->fibers[thread].slot_in_runnable == NOBODY;
+}
+
+bool ds_wants_words(void)
+{
+  return ds_current->flags & DS_FLAG_TRACE;
 }
 
 void ds_name(const void *object, size_t bytes, const char *format, ...)

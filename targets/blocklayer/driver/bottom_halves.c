@@ -6,8 +6,6 @@
  */
 #include "ghost.h"
 
-#include <stdio.h>
-
 static void script_run(void *opaque);
 
 bool bottom_halves_ended(void)
@@ -39,9 +37,7 @@ bool op_post(unsigned actor, const ds_operation *op)
   }
 
   GhostBottomHalf *bh = &ghost.bottom_halves[chosen - 1];
-  char name[16];
-  snprintf(name, sizeof(name), "bh%u", chosen);
-  bh->task = (uint16_t)ds_task_create(name);
+  bh->task = (uint16_t)ds_task_create("bh", chosen);
   bh->state = ACTOR_STARTED;
   bh->home = (uint8_t)where;
   ds_task_waits(bh->task, "aio_bh_schedule_oneshot: its context", 0, -1);

@@ -179,6 +179,9 @@ static void context_name(unsigned index)
   AioContext *ctx = ghost.contexts[index].ctx;
   char name[16];
 
+  if (!ds_wants_words()) {
+    return;
+  }
   snprintf(name, sizeof(name), index == MAIN_CONTEXT ? "main" : "ctx%u", index);
   ds_name(&ctx->bdrv_graph->reader_count, sizeof(uint32_t), "%s.reader_count", name);
   ds_name(&ctx->refs, sizeof(ctx->refs), "%s.refs", name);

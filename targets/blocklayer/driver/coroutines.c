@@ -9,7 +9,6 @@
 #include "coroutine/coroutine_int.h"
 #include "graph/graph_lock_int.h"
 
-#include <stdio.h>
 #include <time.h>
 
 enum { NS_PER_US = 1000 };
@@ -65,14 +64,12 @@ bool op_start(unsigned actor, const ds_operation *op)
   }
 
   GhostCoroutine *co = &ghost.coroutines[chosen - 1];
-  char name[16];
-  snprintf(name, sizeof(name), "co%u", chosen);
-  co->task = (uint16_t)ds_task_create(name);
+  co->task = (uint16_t)ds_task_create("co", chosen);
   co->co = qemu_coroutine_create(script_run, co);
   co->state = ACTOR_STARTED;
   co->home = NO_CONTEXT;
   co->arrives = (uint8_t)where;
-  ds_name(&co->co->scheduled, sizeof(void *), "%s.scheduled", name);
+  ds_name(&co->co->scheduled, sizeof(void *), "co%u.scheduled", chosen);
 
   context_enter(where);
   aio_co_schedule(ghost.contexts[where].ctx, co->co);

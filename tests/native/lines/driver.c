@@ -8,7 +8,7 @@ static unsigned task_before;
 
 void task_begins(void)
 {
-  task_before = ds_task_enter(ds_task_create("task"));
+  task_before = ds_task_enter(ds_task_create("task", 0));
 }
 
 void task_ends(void)
