@@ -54,15 +54,16 @@ static inline uint32_t random_below(ds_machine *m, uint32_t bound)
 }
 
 /*
- * The priority of an operation (POS, SURW). A thread that yields goes below all that yielded before
- * it in this run: two that wait for a third would else take turns for as long as one of them drew
- * less than almost everybody. machine.yield_low is theirs, YIELD_LOW at the beginning of a run.
+ * The priority of an operation (POS, SURW). A thread that yields goes below everybody, and below
+ * all that yielded before it in this run: a thread that waits by yielding would else be chosen
+ * again and again while the others have drawn less than almost everybody. machine.yield_low is
+ * theirs, YIELD_LOW at the beginning of a run.
  */
 enum { YIELD_LOW = 1 << 16 };
 
 static inline uint32_t draw_priority(ds_machine *m, const fiber *f)
 {
-  return f->yielded && m->yield_low > 1 ? --m->yield_low : random32(m) | 1;
+  return f->yielded && m->yield_low > 1 ? --m->yield_low : random32(m) | YIELD_LOW;
 }
 
 /* Does an operation of this kind (DS_EV_*) change its object? Locks and the like always do. */
