@@ -134,14 +134,15 @@ void *enlarge(void *array, uint32_t *capacity, uint32_t needed, size_t element_b
   return larger;
 }
 
-void *grow(ds_machine *m, void *array, uint32_t *capacity, uint32_t most, size_t element_bytes)
+void *grow(ds_machine *m, void *array, uint32_t *capacity, uint32_t most, size_t element_bytes,
+           const char *what)
 {
   const uint32_t wanted = *capacity ? *capacity * 2 : 256;
   const uint32_t next = wanted > most ? most : wanted;
   void *larger = next > *capacity ? realloc(array, next * element_bytes) : NULL;
 
   if (!larger) {
-    finish(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, "limit of %u records of one run reached", most);
+    finish(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, "limit of %u %s reached", most, what);
   }
   *capacity = next;
   return larger;

@@ -310,8 +310,9 @@ void set_outcome(ds_machine *m, uint32_t verdict, uint32_t outcome, uintptr_t pc
 COLD NORETURN void finish_quietly(ds_machine *m); /* everything has ended */
 /* An array with room for `needed` elements: for inputs, whose size is known before the run. */
 void *enlarge(void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes);
-/* A size that grows by doubling; ends the run with DS_MEMORY_LIMIT beyond `most`. */
-void *grow(ds_machine *m, void *array, uint32_t *capacity, uint32_t most, size_t element_bytes);
+/* A size that grows by doubling; ends the run with DS_MEMORY_LIMIT beyond `most` of `what`. */
+void *grow(ds_machine *m, void *array, uint32_t *capacity, uint32_t most, size_t element_bytes,
+           const char *what);
 
 /* ------------------------------------------------------------------ switch_x86_64.S */
 

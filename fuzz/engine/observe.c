@@ -190,7 +190,7 @@ uint32_t text_add(ds_machine *m, const char *text)
   const uint32_t bytes = (uint32_t)strlen(text) + 1;
 
   while (m->text_bytes + bytes > m->text_capacity) {
-    m->text = grow(m, m->text, &m->text_capacity, 1u << 26, 1);
+    m->text = grow(m, m->text, &m->text_capacity, 1u << 26, 1, "characters of notes");
   }
   if (m->text_bytes == 0) {
     m->text[m->text_bytes++] = 0; /* offset 0 is the empty text */
@@ -206,7 +206,7 @@ ds_event *event_add(ds_machine *m, uint32_t kind)
   const fiber *f = m->current;
 
   if (m->event_count == m->event_capacity) {
-    m->events = grow(m, m->events, &m->event_capacity, EVENTS_MOST, sizeof *m->events);
+    m->events = grow(m, m->events, &m->event_capacity, EVENTS_MOST, sizeof *m->events, "events");
   }
   const uint32_t passed = (uint32_t)(m->fuel_start - m->fuel);
   const uint32_t position = f->position + passed;

@@ -64,7 +64,8 @@ COLD void race_note(ds_machine *m, uintptr_t address, uintptr_t pc, uint32_t wri
 
   if (!known) {
     if (m->race_count == m->race_capacity) {
-      m->races = grow(m, m->races, &m->race_capacity, RACES_MOST, sizeof *m->races);
+      m->races =
+          grow(m, m->races, &m->race_capacity, RACES_MOST, sizeof *m->races, "distinct data races");
     }
     known = &m->races[m->race_count++];
     *known = (race_record){.race = r};

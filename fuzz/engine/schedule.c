@@ -53,7 +53,8 @@ uint32_t quiet_default(const ds_machine *m)
 static void record(ds_machine *m, uint32_t kind, uint32_t position, uint32_t answer)
 {
   if (m->deviation_count == m->deviation_capacity) {
-    m->deviations = grow(m, m->deviations, &m->deviation_capacity, 1u << 22, sizeof(ds_deviation));
+    m->deviations = grow(m, m->deviations, &m->deviation_capacity, 1u << 22, sizeof(ds_deviation),
+                         "deviations");
   }
   m->deviations[m->deviation_count++] = (ds_deviation){
       .position = position, .thread = m->current->id, .kind = (uint16_t)kind, .answer = answer};

@@ -23,8 +23,8 @@ static uint32_t next_answer(ds_machine *m, uint32_t options)
   if (at == m->path_length) {
     if (at == m->path_capacity) {
       uint32_t capacity = m->path_capacity;
-      m->fan = grow(m, m->fan, &capacity, PATH_MOST, sizeof *m->fan);
-      m->path = grow(m, m->path, &m->path_capacity, PATH_MOST, sizeof *m->path);
+      m->fan = grow(m, m->fan, &capacity, PATH_MOST, sizeof *m->fan, "answers");
+      m->path = grow(m, m->path, &m->path_capacity, PATH_MOST, sizeof *m->path, "answers");
     }
     m->path[at] = 0;
     m->path_length++;

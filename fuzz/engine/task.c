@@ -233,7 +233,7 @@ void ds_name(const void *object, size_t bytes, const char *format, ...)
     return;
   }
   if (m->name_count == m->name_capacity) {
-    m->names = grow(m, m->names, &m->name_capacity, 1u << 16, sizeof *m->names);
+    m->names = grow(m, m->names, &m->name_capacity, 1u << 16, sizeof *m->names, "named objects");
   }
   named_object *n = &m->names[m->name_count++];
   n->object = canonical(m, (uintptr_t)object);
