@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -45,6 +46,9 @@ _COMPILED: Final = (".c", ".S")
 _READ: Final = (*_COMPILED, ".h", ".inc")
 _OUTPUT: Final = "target.so"
 _FACTS: Final = "facts.json"
+_KERNEL_CALLS: Final = (b"\x0f\x05", b"\x0f\x34", b"\xcd\x80")
+_KERNEL_CALL: Final = re.compile(r"\s(syscall|sysenter|int\s+\$0x80)\s*$", re.MULTILINE)
+_FUNCTION: Final = re.compile(r"^[0-9a-f]+ <(.+)>:$", re.MULTILINE)
 _EXPORTS: Final = ("ds_driver_main", "ds_driver_idle", *EXPORTED)
 
 PURE_CALLS: Final = frozenset(
@@ -201,7 +205,7 @@ def _plan(spec: TargetSpec, compiler: Compiler, *, coverage: bool, bug: str | No
     generated = {
         "operations.h": spec.operations_header().encode("utf-8"),
         "driver.h": header,
-        "stub.S": stub_source(native.engine().stub_symbols()).encode("utf-8"),
+        "stub.S": _stub(spec).encode("utf-8"),
         "exports.map": f"{{ global: {' '.join(f'{n};' for n in _EXPORTS)} local: *; }};\n".encode(),
     }
     if taken := generated.keys() & files.keys():
@@ -210,6 +214,13 @@ def _plan(spec: TargetSpec, compiler: Compiler, *, coverage: bool, bug: str | No
     if both := set(sources) & set(drivers):
         raise TargetError(f"{spec.folder}: {min(both)} is both source and driver")
     return _Plan(spec, compiler, coverage, files | generated, (*sources, "stub.S"), drivers)
+
+
+def _stub(spec: TargetSpec) -> str:
+    symbols = native.engine().stub_symbols()
+    if both := set(symbols) & set(spec.not_simulated):
+        raise TargetError(f"{spec.folder}: not_simulated names '{min(both)}', which is simulated")
+    return stub_source(symbols, refused=spec.not_simulated)
 
 
 def _read_tree(spec: TargetSpec) -> dict[str, bytes]:
@@ -272,6 +283,7 @@ def _compile(plan: _Plan, stage: Path, output: Path) -> int:
     with ThreadPoolExecutor(min(_PARALLEL, os.cpu_count() or 1)) as pool:
         objects = dict(zip(paths, pool.map(compile_one, paths), strict=True))
     _check_calls(plan, stage, objects)
+    _check_instructions(plan, stage, objects)
     link = [*plan.compiler.command, *LINK, "-Wl,--version-script=exports.map"]
     link += [*objects.values(), "-o", str(output)]
     run_tool(link, what=f"linking {plan.spec.name}", folder=stage, where=where)
@@ -285,24 +297,41 @@ def _check_calls(plan: _Plan, stage: Path, objects: Mapping[str, str]) -> None:
     )
     sources = {result: path for path, result in objects.items()}
     defined: set[str] = set()
-    wanted: list[tuple[str, str]] = []
+    wanted: dict[str, list[str]] = {}
     for line in listing.splitlines():
         where, _, symbol = line.partition(": ")
         name, kind = symbol.split()[:2]
-        if kind == "U":
-            wanted.append((sources[where], name))
-        elif kind not in "wv":
+        if kind in "Uwv":  # a weak reference would find the C library's too
+            wanted.setdefault(sources[where], []).append(name)
+        else:
             defined.add(name)
-    for path, name in wanted:
-        allowed = DRIVER_CALLS if path in plan.drivers else PURE_CALLS
-        if name not in defined and name not in allowed:
+    for path, names in wanted.items():
+        allowed = defined | (DRIVER_CALLS if path in plan.drivers else PURE_CALLS)
+        if escaping := [f"'{name}'" for name in names if name not in allowed]:
             raise TargetError(
-                f"{plan.spec.folder / path} uses '{name}', which the machine does not simulate "
-                "(it would escape control: replace it, or ask for it in the engine's symbols.c)"
+                f"{plan.spec.folder / path} uses {', '.join(escaping)}, which the machine does not "
+                "simulate (it would escape control: replace it, or list it under not_simulated in "
+                "target.toml if no run should come there)"
             )
     for name in _EXPORTS[:2]:
         if name not in defined:
             raise TargetError(f"{plan.spec.folder}: the driver does not define {name}()")
+
+
+def _check_instructions(plan: _Plan, stage: Path, objects: Mapping[str, str]) -> None:
+    """No instruction may enter the kernel: what it does there no run could repeat or undo."""
+    for path, result in objects.items():
+        code = (stage / result).read_bytes()
+        if not any(call in code for call in _KERNEL_CALLS):
+            continue  # mostly; else they may also lie in data or within an instruction
+        listing = run_tool([_tool("objdump"), "-d", result], what="disassembling", folder=stage)
+        if match := _KERNEL_CALL.search(listing):
+            function = _FUNCTION.findall(listing[: match.start()])[-1]
+            raise TargetError(
+                f"{plan.spec.folder / path}: '{function}' calls the kernel by itself "
+                f"({match[1]}), which the machine does not simulate (use the C library's name of "
+                "the call)"
+            )
 
 
 def _count_blocks(objects: Iterable[str], stage: Path) -> int:

@@ -22,6 +22,7 @@ OPERATIONS_KINDS_MAX: Final = 255
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*\Z")
 _KIND: Final = re.compile(r"[a-z]([a-z_]*[a-z])?\Z")  # no digit: "co3" is kind and number
+_CALL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _BUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _RULE: Final = re.compile(r"[-*] \*\*(R\d+)\s+([^*]+?)\.?\*\*\s*(.*)\Z")
 
@@ -162,6 +163,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bug: tuple[Bug, ...] = ()
     generate: GenerateHints = GenerateHints()
     suppress: tuple[Suppression, ...] = ()
+    not_simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,8 @@ class TargetSpec:
         operations: operation code - 1 is the index.
         bugs: planted defects.
         suppress: data races that are no findings.
+        not_simulated: functions of the C library that the target calls in places that no run
+            should reach: a run that does is UNKNOWN, "not simulated: fork".
     """
 
     name: str
@@ -204,6 +208,7 @@ class TargetSpec:
     operations: tuple[OperationSpec, ...]
     bugs: tuple[Bug, ...]
     suppress: tuple[Suppression, ...]
+    not_simulated: tuple[str, ...]
     generate: GenerateHints = field(compare=False)  # holds dicts; a spec must be hashable
     _tables: _Tables = field(repr=False)
 
@@ -331,6 +336,7 @@ def load_target(path: Path) -> TargetSpec:
         operations=parsed.operation,
         bugs=parsed.bug,
         suppress=parsed.suppress,
+        not_simulated=parsed.not_simulated,
         generate=parsed.generate,
         _tables=_tables(parsed),
     )
@@ -437,6 +443,9 @@ def _problems(parsed: _File) -> Iterator[str]:
     kinds = {actor.kind for actor in parsed.actor}
     for operation in parsed.operation:
         yield from _operation_problems(operation, kinds)
+    for name in parsed.not_simulated:
+        if not _CALL.match(name):
+            yield f"not_simulated: '{name}' is no name of a C function"
     for suppression in parsed.suppress:
         yield from _suppression_problems(suppression)
     yield from _name_problems(parsed)

@@ -48,6 +48,19 @@ _JUMP: Final = """\
     .size {name}, . - {name}
 """
 
+_REFUSAL: Final = """\
+    .globl {name}
+    .hidden {name}
+    .type {name}, @function
+{name}:
+    leaq .Lrefused{number}(%rip), %rdi
+    jmp {target}
+    .size {name}, . - {name}
+"""
+
+REFUSE: Final = "ds_not_simulated"
+"""Ends the run; told the name of what was called."""
+
 _ARRAY: Final = """\
     .section {section}
     .balign 8
@@ -60,8 +73,15 @@ _ARRAY: Final = """\
 """
 
 
-def stub_source(symbols: Iterable[str]) -> str:
-    """Text of `stub.S` for the machine's symbols, in their order."""
+def stub_source(symbols: Iterable[str], *, refused: Iterable[str] = ()) -> str:
+    """Text of `stub.S`.
+
+    Args:
+        symbols: The machine's symbols, in their order.
+        refused: Functions that the target may name and no run may reach.
+    """
+    calls = list(dict.fromkeys(refused))
+    refusals = [_REFUSAL.format(name=n, number=i, target=REFUSE) for i, n in enumerate(calls)]
     names = [name for name in symbols if name != PLAIN_RETURN]
     functions = [_JUMP.format(name=name, offset=8 * i) for i, name in enumerate(names)]
     texts = [f'.Lname{i}: .asciz "{name}"' for i, name in enumerate(names)]
@@ -79,8 +99,10 @@ def stub_source(symbols: Iterable[str]) -> str:
             _HEAD,
             _RETURN.format(name=PLAIN_RETURN),
             *functions,
+            *refusals,
             '    .section .rodata.str1.1, "aMS", @progbits, 1',
             *texts,
+            *(f'.Lrefused{i}: .asciz "{name}"' for i, name in enumerate(calls)),
             *(
                 _ARRAY.format(
                     name=name, section=section, values="\n".join(f"    .quad {v}" for v in values)

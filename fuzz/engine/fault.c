@@ -185,6 +185,11 @@ void sim_abort(void)
   finish(ds_current, DS_FAIL, DS_ABORT, CALLER, "abort()");
 }
 
+void sim_not_simulated(const char *name)
+{
+  finish(ds_current, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "not simulated: %s", name);
+}
+
 void sim_assert_fail(const char *expression, const char *file, unsigned line, const char *function)
 {
   ds_machine *m = ds_current;

@@ -104,6 +104,8 @@ int sim_mprotect(void *address, size_t bytes, int protection);
 
 /* fault.c */
 __attribute__((noreturn)) void sim_abort(void);
+/* Where the stub sends the calls that a target names but that no run may reach. */
+__attribute__((noreturn)) void sim_not_simulated(const char *name);
 __attribute__((noreturn)) void sim_assert_fail(const char *expression, const char *file,
                                                unsigned line, const char *function);
 

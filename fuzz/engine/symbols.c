@@ -155,6 +155,7 @@ const symbol ds_symbols[] = {
     /* ends */
     INSTEAD(abort, sim_abort),
     INSTEAD(__assert_fail, sim_assert_fail),
+    INSTEAD(ds_not_simulated, sim_not_simulated),
     {NULL, NULL, NULL},
 };
 
