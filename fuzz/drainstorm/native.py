@@ -301,6 +301,7 @@ class Engine:
                 [handle, pointer(Case), pointer(Strategy), c_uint64, c_uint32, pointer(Totals)],
             ),
             "ds_interrupt": (None, [handle]),
+            "ds_bare_switches": (c_uint64, [c_uint64]),
             "ds_deviations": (c_uint32, [handle, pointer(Deviation), c_uint32]),
             "ds_events": (c_uint32, [handle, pointer(Event), c_uint32]),
             "ds_waiters": (c_uint32, [handle, pointer(Waiter), c_uint32]),
@@ -451,6 +452,11 @@ class MachineHandle:
     def coverage_clear(self) -> None:
         """ds_coverage_clear()."""
         self.calls.ds_coverage_clear(self.pointer)
+
+
+def bare_switch_ns(count: int) -> float:
+    """Processor time in ns of a switch between two fibers that do nothing else, mean of `count`."""
+    return int(engine().calls.ds_bare_switches(count)) / count
 
 
 @lru_cache(maxsize=1)

@@ -336,6 +336,10 @@ DS_API void ds_machine_destroy(ds_machine *machine);
  */
 DS_API int ds_machine_load(ds_machine *machine, const char *path, char *error, size_t error_size);
 
+/* Processor time in ns of so many switches between two fibers that do nothing else: what the price
+ * of a scheduling point is compared with. Needs no machine. */
+DS_API uint64_t ds_bare_switches(uint64_t count);
+
 /* Names of all symbols that a target's stub must define, NULL-terminated. */
 DS_API const char *const *ds_stub_symbols(void);
 

@@ -14,24 +14,24 @@ static uint8_t *stack_of(const ds_machine *m, uint32_t id)
   return m->region + (size_t)id * STACK_BYTES;
 }
 
-static void fiber_main(fiber *f)
+static void fiber_main(void *self)
 {
+  fiber *f = self;
   ds_machine *m = ds_current;
 
   observe(m, DS_EV_START, THREAD_OBJECT(f->id), 0, 0, 0);
   fiber_exit(m, f->start(f->argument));
 }
 
-/* Lay out the first frame for ds_switch(); returns its stack pointer. */
-static void *first_frame(fiber *f, uint8_t *top)
+void *first_frame(void (*main)(void *), void *argument, uint8_t *top)
 {
   uint64_t *sp = (uint64_t *)((uintptr_t)top & ~(uintptr_t)15);
 
   sp -= 9;           /* seven words for ds_switch() and two: at the entry sp is a multiple of 16 */
   sp[0] = sp[1] = 0; /* r15 r14 */
-  sp[2] = (uint64_t)(uintptr_t)f;          /* r13: argument */
-  sp[3] = (uint64_t)(uintptr_t)fiber_main; /* r12: function */
-  sp[4] = sp[5] = 0;                       /* rbx rbp */
+  sp[2] = (uint64_t)(uintptr_t)argument; /* r13 */
+  sp[3] = (uint64_t)(uintptr_t)main;     /* r12 */
+  sp[4] = sp[5] = 0;                     /* rbx rbp */
   sp[6] = (uint64_t)(uintptr_t)ds_fiber_entry;
   return sp;
 }
@@ -68,7 +68,7 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
   if (m->target.tls_bytes) {
     top = f->tls = place_tls(m, top);
   }
-  f->sp = first_frame(f, top);
+  f->sp = first_frame(fiber_main, f, top);
   m->live++;
   if (m->model) {
     m->model->spawn(m, id ? m->current : NULL, f);

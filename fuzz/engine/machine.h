@@ -390,6 +390,9 @@ static inline uint32_t inject(ds_machine *m, uint32_t kind, uint32_t options, co
 
 /* ------------------------------------------------------------------ fiber.c */
 
+/* Lay out the first frame for ds_switch(): it calls main(argument), which must not return. `top` is
+ * the end of the stack. Returns its stack pointer. */
+void *first_frame(void (*main)(void *), void *argument, uint8_t *top);
 fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument);
 NORETURN void fiber_exit(ds_machine *m, void *value);
 void *sim_tls_get_addr(void *index);

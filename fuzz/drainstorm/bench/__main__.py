@@ -30,9 +30,9 @@ def main() -> None:
 
 @main.command()
 @click.argument("case", type=_CASE, default=Path("corpus/seeds/blocklayer/three-threads.case"))
-@click.option("--seconds", default=1.0, show_default=True, help="Of each of the five rounds.")
+@click.option("--seconds", default=0.2, show_default=True, help="Of each round of each number.")
 def speed(case: Path, seconds: float) -> None:
-    """Schedules per second and ns per scheduling point; one core and two."""
+    """Schedules per second, one core and two; what a point, an access, a start cost."""
     from drainstorm.bench.speed import measure
 
     raise SystemExit(measure(case, seconds))
