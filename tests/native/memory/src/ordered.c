@@ -304,9 +304,9 @@ void add_to_own_store(void)
 void known_stores(void)
 {
   run_two(store_and_add, look);
-  for (int i = 0; i < 150; i++) {
+  for (int i = 0; i < 70; i++) {
     atomic_store_explicit(&flag, i, memory_order_relaxed);
     atomic_fetch_add_explicit(&flag, 1, memory_order_relaxed);
-    assert(atomic_load_explicit(&flag, memory_order_relaxed) == i + 1);
   }
+  assert(atomic_load_explicit(&flag, memory_order_relaxed) == 70);
 }
