@@ -14,7 +14,7 @@ import pytest
 
 from drainstorm.bench.defects_data import TWIN, case_of, load_defects
 from drainstorm.build import build
-from drainstorm.case import MODELS
+from drainstorm.case import MODELS, Case
 from drainstorm.machine import Machine, Strategy
 from drainstorm.spec import find_target
 from drainstorm.strategies import PORTFOLIO
@@ -40,12 +40,18 @@ def machine() -> Iterator[Machine]:
         yield machine
 
 
+def case(program: str, model: str = "c11") -> Case:
+    """A defect or its twin, with what may go wrong in both."""
+    faults = DEFECTS[program.removesuffix(TWIN)].faults
+    return case_of(TARGET, program, model, faults=faults)
+
+
 @pytest.mark.parametrize(("name", "model"), SEEN)
 def test_a_defect_gets_its_verdict_and_no_other(machine: Machine, name: str, model: str) -> None:
     defect = DEFECTS[name]
     count = DEAR.get(defect.expected, SCHEDULES)
 
-    totals = machine.batch(case_of(TARGET, name, model), Strategy.random(1), count, stop=False)
+    totals = machine.batch(case(name, model), Strategy.random(1), count, stop=False)
 
     assert defect.is_shown_by(totals), totals.outcomes
     assert not defect.wrong(totals)
@@ -56,7 +62,7 @@ def test_a_defect_gets_its_verdict_and_no_other(machine: Machine, name: str, mod
 def test_a_model_without_late_stores_does_not_show_what_needs_them(
     machine: Machine, name: str, model: str
 ) -> None:
-    totals = machine.batch(case_of(TARGET, name, model), Strategy.random(1), SCHEDULES, stop=False)
+    totals = machine.batch(case(name, model), Strategy.random(1), SCHEDULES, stop=False)
 
     assert DEFECTS[name].needs == "store"
     assert totals.passed == totals.runs == SCHEDULES
@@ -66,19 +72,17 @@ def test_a_model_without_late_stores_does_not_show_what_needs_them(
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_corrected_twin_passes(machine: Machine, name: str, model: str) -> None:
     for strategy in STRATEGIES:
-        totals = machine.batch(
-            case_of(TARGET, name + TWIN, model), strategy, TWIN_SCHEDULES, stop=False
-        )
+        totals = machine.batch(case(name + TWIN, model), strategy, TWIN_SCHEDULES, stop=False)
         assert totals.first_fail is None, (strategy, totals.first_fail)
         assert totals.passed == totals.runs == TWIN_SCHEDULES
 
 
 def test_threads_that_wait_by_yielding_end_under_every_strategy(machine: Machine) -> None:
     """A yield that drew a low number once starved its thread in one of 1500 runs of SURW."""
-    case = case_of(TARGET, "slot_reused_without_acquire" + TWIN)
+    twin = case("slot_reused_without_acquire" + TWIN)
 
     for strategy in PORTFOLIO:
-        totals = machine.batch(case, strategy.with_seed(1), 10_000, stop=False)
+        totals = machine.batch(twin, strategy.with_seed(1), 10_000, stop=False)
         assert totals.passed == totals.runs, (strategy, totals.outcomes)
         assert totals.steps < 400 * totals.runs, strategy  # rff waits 300 for what does not come
 
@@ -94,7 +98,7 @@ def test_threads_that_wait_by_yielding_end_under_every_strategy(machine: Machine
 def test_what_the_machine_does_not_simulate_is_named(
     machine: Machine, name: str, call: str
 ) -> None:
-    verdict = machine.run(case_of(TARGET, name), Strategy.replay()).verdict
+    verdict = machine.run(case(name), Strategy.replay()).verdict
 
     assert verdict.kind == "UNKNOWN"
     assert verdict.message == f"not simulated: {call}"
@@ -113,6 +117,14 @@ def test_only_a_late_store_depends_on_the_memory_model() -> None:
     for name, defect in DEFECTS.items():
         assert (defect.needs == "store") == ("sc" in defect.hidden_under), name
         assert set(defect.hidden_under) <= {"sc", "tso"}, name
+
+
+def test_what_needs_a_fault_passes_without_it(machine: Machine) -> None:
+    for name, defect in DEFECTS.items():
+        assert (defect.needs == "fault") == bool(defect.faults), name
+        if defect.faults:
+            totals = machine.batch(case_of(TARGET, name), Strategy.random(1), SCHEDULES)
+            assert totals.passed == totals.runs == SCHEDULES, name
 
 
 def test_what_is_said_of_a_defect_is_one_line_of_its_own() -> None:

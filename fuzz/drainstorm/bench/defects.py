@@ -144,7 +144,7 @@ def _measure_row(work: Work) -> Row:
     spec = find_target(TARGET)
     with Machine(build(spec)) as machine:
         searches = [_search(machine, work, seed) for seed in range(work.seeds)]
-        case = case_of(spec, work.name + TWIN)
+        case = case_of(spec, work.name + TWIN, faults=work.defect.faults)
         runs, alarms = 0, []
         for turn, strategy in enumerate(PORTFOLIO):
             share = work.schedules // len(PORTFOLIO) + (turn < work.schedules % len(PORTFOLIO))
@@ -163,7 +163,7 @@ def _measure_row(work: Work) -> Row:
 
 def _search(machine: Machine, work: Work, seed: int) -> tuple[int, tuple[str, ...]]:
     """Schedules to the expected verdict, 0: not found; verdicts of another class."""
-    case = case_of(machine.built.spec, work.name)
+    case = case_of(machine.built.spec, work.name, faults=work.defect.faults)
     runs = 0
     wrong: list[str] = []
     for totals in turns(machine, case, seed=seed, cap=CAP):

@@ -10,6 +10,7 @@ import msgspec
 from drainstorm.bench.classics_data import load_table
 from drainstorm.case import Case, Limits, Operation
 from drainstorm.errors import TargetError
+from drainstorm.spec import Fault  # noqa: TC001 (msgspec looks at it)
 from drainstorm.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -26,16 +27,19 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         defect: What is wrong with it.
         outcome: The one verdict besides PASS that its runs may end with.
-        needs: What shows it: any schedule, some order of threads, a store that is seen late.
+        needs: What shows it: any schedule, some order of threads, a store that is seen late, a call
+            that fails.
         site: Site of every finding; empty: it has none.
         hidden_under: Memory models that do not show it.
+        faults: What may go wrong in its runs and its twin's.
     """
 
     defect: str
     outcome: str
-    needs: Literal["nothing", "switch", "store"]
+    needs: Literal["nothing", "switch", "store", "fault"]
     site: str = ""
     hidden_under: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     @property
     def expected(self) -> Outcome:
@@ -70,7 +74,10 @@ def load_defects(spec: TargetSpec) -> dict[str, Defect]:
     return found
 
 
-def case_of(spec: TargetSpec, program: str, model: str = "c11") -> Case:
+def case_of(
+    spec: TargetSpec, program: str, model: str = "c11", *, faults: tuple[str, ...] = ()
+) -> Case:
     """The case that runs one program under a memory model, with the default checks."""
     operation = Operation(0, spec.operation_code(program))
-    return Case(spec.name, (operation,), limits=Limits(spec.limits.steps, model=model))
+    limits = Limits(spec.limits.steps, model=model, faults=faults)
+    return Case(spec.name, (operation,), limits=limits)

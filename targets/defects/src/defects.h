@@ -101,7 +101,14 @@
   X(MAPPING_OF_A_FILE, mapping_of_a_file)                                                          \
   X(WRITING_TO_A_STANDARD_STREAM, writing_to_a_standard_stream)                                    \
   X(CLOSING_EVERY_DESCRIPTOR, closing_every_descriptor)                                            \
-  X(WRITING_BEHIND_ERRNO, writing_behind_errno)
+  X(WRITING_BEHIND_ERRNO, writing_behind_errno)                                                    \
+  X(WAKEUP_TAKEN_FOR_A_SIGNAL, wakeup_taken_for_a_signal)                                          \
+  X(ALLOCATION_TAKEN_FOR_GRANTED, allocation_taken_for_granted)                                    \
+  X(WAY_OUT_FORGETS_A_BLOCK, way_out_forgets_a_block)                                              \
+  X(THREAD_TAKEN_FOR_GRANTED, thread_taken_for_granted)                                            \
+  X(SHORT_READ_TAKEN_FOR_ALL, short_read_taken_for_all)                                            \
+  X(INTERRUPTION_TAKEN_FOR_AN_END, interruption_taken_for_an_end)                                  \
+  X(LONGER_SLEEP_TAKEN_FOR_LATER, longer_sleep_taken_for_later)
 
 #define DECLARE_TWINS(code, name)                                                                  \
   void name(void);                                                                                 \
