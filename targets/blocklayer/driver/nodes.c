@@ -6,6 +6,8 @@
  */
 #include "ghost.h"
 
+#include "block/block_global_state.h"
+
 static const uint8_t first_children[NODES] = {[0] = 1 << 1 | 1 << 3, [1] = 1 << 2};
 
 static uint32_t below(unsigned node);
@@ -35,7 +37,7 @@ void nodes_close(void)
     for (unsigned i = 0; i < NODES; i++) {
       BlockDriverState *bs = ghost.graph.nodes[i];
       if (bs && !bs->parents) {
-        bdrv_delete(bs);
+        bdrv_delete_unshared(bs);
         ghost.graph.nodes[i] = NULL;
         left--;
       }
@@ -89,7 +91,7 @@ bool op_detach(unsigned actor, const ds_operation *op)
       if (i > 0) {
         ds_note("detach node%u node%u", parent, child);
       }
-      bdrv_detach_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]);
+      bdrv_unref_child(bdrv_find_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]));
       ghost.graph.children[parent] &= (uint8_t)~(1u << child);
       return true;
     }

@@ -1,86 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes and edges: intrusive lists, no index; walking costs nodes times edges. */
+/* Finding nodes and edges: intrusive lists, no index; walking costs nodes times edges. */
 #include "graph/graph.h"
 
-#include "graph/graph_lock.h"
-#include "util/util.h"
+#include "aio/code_category.h"
 
-static void bdrv_unlink(BdrvChild *edge);
-static BdrvChild *bdrv_find_edge(const BlockDriverState *parent, const BlockDriverState *child);
+static BlockDriverState *all_nodes; /* main thread */
+
 static void bdrv_add_node(BdrvNodeList *list, BlockDriverState *bs);
 static bool bdrv_knows_parent_edge(const BlockDriverState *bs, const BdrvChild *edge);
 
-/* ------------------------------------------------------------------ changing */
+/* ------------------------------------------------------------------ the list of all */
 
-BlockDriverState *bdrv_new(void)
+BlockDriverState *bdrv_first_node(void)
 {
-  BlockDriverState *bs = qemu_malloc(sizeof(*bs));
-  *bs = (BlockDriverState){0};
-  return bs;
+  GLOBAL_STATE_CODE();
+  return all_nodes;
 }
 
-void bdrv_delete(BlockDriverState *bs)
+void bdrv_list_add(BlockDriverState *bs)
 {
-  assert(!bs->parents);
-  while (bs->children) {
-    bdrv_unlink(bs->children);
+  GLOBAL_STATE_CODE();
+  bs->next_node = all_nodes;
+  all_nodes = bs;
+}
+
+void bdrv_list_remove(BlockDriverState *bs)
+{
+  GLOBAL_STATE_CODE();
+  BlockDriverState **link = &all_nodes;
+  while (*link != bs) {
+    link = &(*link)->next_node;
   }
-  free(bs);
+  *link = bs->next_node;
 }
 
-void bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child)
+void bdrv_ref(BlockDriverState *bs)
 {
-  assert_bdrv_graph_writable();
-  bdrv_attach_child_unshared(parent, child);
-}
-
-void bdrv_attach_child_unshared(BlockDriverState *parent, BlockDriverState *child)
-{
-  BdrvChild *edge = qemu_malloc(sizeof(*edge));
-
-  assert(parent != child);
-  assert(!bdrv_is_child(parent, child));
-  *edge = (BdrvChild){.parent = parent,
-                      .bs = child,
-                      .next_sibling = parent->children,
-                      .next_of_parents = child->parents};
-  parent->children = edge;
-  child->parents = edge;
-}
-
-void bdrv_detach_child(BlockDriverState *parent, BlockDriverState *child)
-{
-  assert_bdrv_graph_writable();
-  BdrvChild *edge = bdrv_find_edge(parent, child);
-  assert(edge);
-  bdrv_unlink(edge);
-}
-
-static void bdrv_unlink(BdrvChild *edge)
-{
-  BdrvChild **link = &edge->parent->children;
-  while (*link != edge) {
-    link = &(*link)->next_sibling;
-  }
-  *link = edge->next_sibling;
-
-  link = &edge->bs->parents;
-  while (*link != edge) {
-    link = &(*link)->next_of_parents;
-  }
-  *link = edge->next_of_parents;
-  free(edge);
+  GLOBAL_STATE_CODE();
+  bs->refcnt++;
 }
 
 /* ------------------------------------------------------------------ reading */
 
-bool bdrv_is_child(const BlockDriverState *parent, const BlockDriverState *child)
+AioContext *bdrv_get_aio_context(const BlockDriverState *bs)
 {
-  return bdrv_find_edge(parent, child) != NULL;
+  IO_CODE();
+  /* Relaxed: who moves a node does so while nobody uses it, and lets its users go on afterwards,
+   * through the end of a drained section. */
+  return atomic_load_explicit(&bs->aio_context, memory_order_relaxed);
 }
 
-static BdrvChild *bdrv_find_edge(const BlockDriverState *parent, const BlockDriverState *child)
+bool bdrv_is_child(const BlockDriverState *parent, const BlockDriverState *child)
 {
+  IO_CODE();
+  return bdrv_find_child(parent, child) != NULL;
+}
+
+BdrvChild *bdrv_find_child(const BlockDriverState *parent, const BlockDriverState *child)
+{
+  IO_CODE();
   BdrvChild *edge = parent->children;
   while (edge && edge->bs != child) {
     edge = edge->next_sibling;
@@ -88,15 +66,31 @@ static BdrvChild *bdrv_find_edge(const BlockDriverState *parent, const BlockDriv
   return edge;
 }
 
+bool bdrv_is_below(BlockDriverState *top, const BlockDriverState *bs)
+{
+  IO_CODE();
+  BdrvNodeList list = {0};
+
+  bdrv_walk(top, &list);
+  for (size_t i = 0; i < list.count; i++) {
+    if (list.nodes[i] == bs) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void bdrv_walk(BlockDriverState *bs, BdrvNodeList *list)
 {
+  IO_CODE();
   size_t next = list->count; /* `list` is also what is still to be expanded */
 
   bdrv_add_node(list, bs);
   for (; next < list->count; next++) {
     BlockDriverState *node = list->nodes[next];
     for (BdrvChild *edge = node->children; edge; edge = edge->next_sibling) {
-      assert(edge->parent == node);
+      assert(edge->klass->parent_is_bds);
+      assert(edge->opaque == node);
       assert(bdrv_knows_parent_edge(edge->bs, edge));
       bdrv_add_node(list, edge->bs);
     }

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The backend as a parent: life, medium, and what it does in drained sections.
+ *
+ * Q: a request raises in_flight and then looks whether the backend is quiesced; a drain quiesces
+ * the backend and then looks whether something is in flight. A full fence on each side, here in
+ * blk_inc_in_flight() and there in AIO_WAIT_WHILE(), so at least one of them sees the other.
+ * Without either one: the request runs in a section whose begin has returned.
+ */
+#include "block/block_backend.h"
+
+#include "aio/code_category.h"
+#include "block/block.h"
+#include "graph/graph_lock.h"
+
+static void blk_quiesce(BlockBackend *blk);
+static void blk_unquiesce(BlockBackend *blk);
+static bool blk_busy(BlockBackend *blk);
+static void blk_restart_queued_requests(BlockBackend *blk);
+
+/* ------------------------------------------------------------------ life cycle */
+
+BlockBackend *blk_new(AioContext *ctx)
+{
+  GLOBAL_STATE_CODE();
+  BlockBackend *blk = qemu_malloc(sizeof(*blk));
+
+  *blk = (BlockBackend){.refcnt = 1, .ctx = ctx, .queued_requests_lock = QEMU_MUTEX_INITIALIZER};
+  return blk;
+}
+
+void blk_ref(BlockBackend *blk)
+{
+  GLOBAL_STATE_CODE();
+  assert(blk->refcnt > 0);
+  blk->refcnt++;
+}
+
+void blk_unref(BlockBackend *blk)
+{
+  GLOBAL_STATE_CODE();
+  assert(blk->refcnt > 0);
+  if (--blk->refcnt > 0) {
+    return;
+  }
+  blk_remove_bs(blk);
+  /* Relaxed: nobody else knows the backend. */
+  assert(!atomic_load_explicit(&blk->in_flight, memory_order_relaxed));
+  assert(!atomic_load_explicit(&blk->quiesce_counter, memory_order_relaxed));
+  assert(qemu_co_queue_empty(&blk->queued_requests));
+  free(blk);
+}
+
+/* ------------------------------------------------------------------ medium */
+
+void blk_insert_bs(BlockBackend *blk, BlockDriverState *bs)
+{
+  GLOBAL_STATE_CODE();
+  assert_bdrv_graph_unlocked();
+
+  /* A request that has passed the gate and now waits for the graph lock would go into the node
+   * although that may be drained. */
+  blk_quiesce(blk);
+  AIO_WAIT_WHILE(NULL, blk_busy(blk));
+  bdrv_graph_wrlock();
+  assert(!blk->root);
+  blk->root = bdrv_root_attach_child(bs, &child_root, blk);
+  bdrv_graph_wrunlock();
+  blk_unquiesce(blk);
+}
+
+void blk_remove_bs(BlockBackend *blk)
+{
+  GLOBAL_STATE_CODE();
+  assert_bdrv_graph_unlocked();
+  BlockDriverState *bs = blk_bs(blk);
+
+  if (!bs) {
+    return;
+  }
+  bdrv_ref(bs);
+  bdrv_drained_begin(bs);
+  bdrv_graph_wrlock();
+  BdrvChild *root = blk->root;
+  if (root) { /* else somebody was quicker while we polled */
+    blk->root = NULL;
+    bdrv_unref_child(root);
+  }
+  bdrv_graph_wrunlock();
+  bdrv_drained_end(bs);
+  bdrv_unref(bs);
+}
+
+BlockDriverState *blk_bs(const BlockBackend *blk)
+{
+  IO_CODE();
+  return blk->root ? blk->root->bs : NULL;
+}
+
+AioContext *blk_get_aio_context(const BlockBackend *blk)
+{
+  IO_CODE();
+  return atomic_load_explicit(&blk->ctx, memory_order_relaxed); /* as bdrv_get_aio_context() */
+}
+
+void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque)
+{
+  GLOBAL_STATE_CODE();
+  blk->dev_ops = ops;
+  blk->dev_opaque = opaque;
+  /* Relaxed, here and below: only this thread writes it. */
+  if (atomic_load_explicit(&blk->quiesce_counter, memory_order_relaxed) && ops &&
+      ops->drained_begin) {
+    ops->drained_begin(opaque);
+  }
+}
+
+void blk_set_disable_request_queuing(BlockBackend *blk, bool disable)
+{
+  IO_CODE();
+  /* Relaxed: set before the first request. */
+  atomic_store_explicit(&blk->disable_request_queuing, disable, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ quiescing */
+
+static void blk_quiesce(BlockBackend *blk)
+{
+  /* Relaxed: the fence is in AIO_WAIT_WHILE(), before it looks at in_flight (Q). */
+  unsigned before = atomic_fetch_add_explicit(&blk->quiesce_counter, 1, memory_order_relaxed);
+
+  if (before == 0 && blk->dev_ops && blk->dev_ops->drained_begin) {
+    blk->dev_ops->drained_begin(blk->dev_opaque);
+  }
+}
+
+static bool blk_busy(BlockBackend *blk)
+{
+  if (blk->dev_ops && blk->dev_ops->drained_poll && blk->dev_ops->drained_poll(blk->dev_opaque)) {
+    return true;
+  }
+  /* Acquire: what the last request did. Pairs with the release in blk_dec_in_flight(). */
+  return atomic_load_explicit(&blk->in_flight, memory_order_acquire) > 0;
+}
+
+static void blk_unquiesce(BlockBackend *blk)
+{
+  /* Release: whoever sees 0 may use what was done in the section. Pairs with the acquire in
+   * blk_wait_while_drained(). */
+  unsigned before = atomic_fetch_sub_explicit(&blk->quiesce_counter, 1, memory_order_release);
+
+  assert(before > 0);
+  if (before > 1) {
+    return;
+  }
+  if (blk->dev_ops && blk->dev_ops->drained_end) {
+    blk->dev_ops->drained_end(blk->dev_opaque);
+  }
+  blk_restart_queued_requests(blk);
+}
+
+static void blk_restart_queued_requests(BlockBackend *blk)
+{
+  qemu_mutex_lock(&blk->queued_requests_lock);
+  while (!qemu_co_queue_empty(&blk->queued_requests)) {
+    /* On its behalf, before it is woken: a section that begins before it runs must wait for it. */
+    blk_inc_in_flight(blk);
+    qemu_co_enter_next(&blk->queued_requests, &blk->queued_requests_lock);
+  }
+  qemu_mutex_unlock(&blk->queued_requests_lock);
+}
+
+void blk_drain(BlockBackend *blk)
+{
+  GLOBAL_STATE_CODE();
+  assert_bdrv_graph_unlocked();
+  blk_quiesce(blk);
+  AIO_WAIT_WHILE(NULL, blk_busy(blk));
+  blk_unquiesce(blk);
+}
+
+/* ------------------------------------------------------------------ the edge to the root */
+
+static void blk_root_drained_begin(BdrvChild *edge)
+{
+  blk_quiesce(edge->opaque);
+}
+
+static bool blk_root_drained_poll(BdrvChild *edge)
+{
+  return blk_busy(edge->opaque);
+}
+
+static void blk_root_drained_end(BdrvChild *edge)
+{
+  blk_unquiesce(edge->opaque);
+}
+
+static AioContext *blk_root_get_parent_aio_context(BdrvChild *edge)
+{
+  return blk_get_aio_context(edge->opaque);
+}
+
+const BdrvChildClass child_root = {
+    .drained_begin = blk_root_drained_begin,
+    .drained_poll = blk_root_drained_poll,
+    .drained_end = blk_root_drained_end,
+    .get_parent_aio_context = blk_root_get_parent_aio_context,
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What any thread may do with nodes. */
+#ifndef BLOCK_BLOCK_IO_H
+#define BLOCK_BLOCK_IO_H
+
+#include "block/block_common.h"
+
+/* ------------------------------------------------------------------ in flight */
+
+/*
+ * Something is going on in the node that a drain has to wait for: a request, a bottom half that
+ * will touch it, a coroutine on its way to another context. Bracket all of it: raise the count
+ * before anybody else learns of it, lower it when everything is done, results stored.
+ */
+void bdrv_inc_in_flight(BlockDriverState *bs);
+
+/* Lowers the count, then wakes who waits for it. The node may be gone when this returns. */
+void bdrv_dec_in_flight(BlockDriverState *bs);
+
+/* ------------------------------------------------------------------ requests */
+
+/*
+ * Read, write or flush the child of an edge: 0 or a negative errno (-ENOMEDIUM: no driver; -EIO:
+ * out of range). The caller holds the graph's read lock, and the parent is not quiesced, or was
+ * not when it began the request that this one is part of.
+ */
+int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset, int64_t bytes,
+                                BdrvRequestFlags flags);
+int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes,
+                                 BdrvRequestFlags flags);
+int coroutine_fn bdrv_co_flush(BdrvChild *child);
+
+/* For drivers: pass the request on to all children, one after the other, until one fails. */
+int coroutine_fn bdrv_co_preadv_children(BlockDriverState *bs, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_pwritev_children(BlockDriverState *bs, int64_t offset, int64_t bytes);
+
+/* ------------------------------------------------------------------ tracked requests */
+
+/* Enter the node's list; leave it and wake who waited for that. */
+void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
+                                        int64_t offset, int64_t bytes, BdrvTrackedRequestType type);
+void coroutine_fn tracked_request_end(BdrvTrackedRequest *req);
+
+/* From now on no request that overlaps may run at the same time; wait for those that do. */
+void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req);
+
+/* Wait for serialising requests that overlap. */
+void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req);
+
+#endif

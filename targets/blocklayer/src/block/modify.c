@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Changes of the graph in one go: hold references, drain what will be touched, take the write
+ * lock, look again (anything may have happened in the polls of both), change, let go in reverse.
+ */
+#include "block/block_global_state.h"
+
+#include "aio/code_category.h"
+#include "graph/graph_lock.h"
+
+static void change_begin(BlockDriverState *a, BlockDriverState *b);
+static void change_end(BlockDriverState *a, BlockDriverState *b);
+static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to);
+static void bdrv_move_edge(BdrvChild *edge, BlockDriverState *to);
+
+bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
+                           BlockDriverState *new_bs)
+{
+  GLOBAL_STATE_CODE();
+
+  change_begin(old_bs, new_bs);
+  BdrvChild *edge = bdrv_find_child(parent, old_bs);
+  bool possible = edge && !bdrv_is_child(parent, new_bs) && !bdrv_is_below(new_bs, parent);
+  if (possible) {
+    bdrv_move_edge(edge, new_bs);
+  }
+  change_end(old_bs, new_bs);
+  return possible;
+}
+
+void bdrv_replace_node(BlockDriverState *from, BlockDriverState *to)
+{
+  GLOBAL_STATE_CODE();
+  change_begin(from, to);
+  bdrv_replace_node_noperm(from, to);
+  change_end(from, to);
+}
+
+void bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top)
+{
+  GLOBAL_STATE_CODE();
+  change_begin(bs_new, bs_top);
+  bdrv_attach_child(bs_new, bs_top);
+  bdrv_replace_node_noperm(bs_top, bs_new);
+  change_end(bs_new, bs_top);
+}
+
+bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
+{
+  GLOBAL_STATE_CODE();
+
+  change_begin(top, base);
+  bool possible = top != base && bdrv_is_below(top, base);
+  if (possible) {
+    bdrv_replace_node_noperm(top, base);
+  }
+  change_end(top, base);
+  return possible;
+}
+
+/* ------------------------------------------------------------------ helpers */
+
+/* Both are drained before the lock is taken, because draining polls: requests wait for the read
+ * lock. */
+static void change_begin(BlockDriverState *a, BlockDriverState *b)
+{
+  bdrv_ref(a);
+  bdrv_ref(b);
+  bdrv_drained_begin(a);
+  bdrv_drained_begin(b);
+  bdrv_graph_wrlock();
+}
+
+static void change_end(BlockDriverState *a, BlockDriverState *b)
+{
+  bdrv_graph_wrunlock();
+  bdrv_drained_end(b);
+  bdrv_drained_end(a);
+  bdrv_unref(b);
+  bdrv_unref(a);
+}
+
+/* Would the edge close a cycle, or be a second one to the same child? */
+static bool should_update_child(const BdrvChild *edge, BlockDriverState *to)
+{
+  if (!edge->klass->parent_is_bds) {
+    return true;
+  }
+  return !bdrv_is_below(to, edge->opaque) && !bdrv_is_child(edge->opaque, to);
+}
+
+static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to)
+{
+  BdrvChild *next;
+  for (BdrvChild *edge = from->parents; edge; edge = next) {
+    next = edge->next_of_parents;
+    if (should_update_child(edge, to)) {
+      bdrv_move_edge(edge, to);
+    }
+  }
+}
+
+static void bdrv_move_edge(BdrvChild *edge, BlockDriverState *to)
+{
+  BlockDriverState *from = edge->bs;
+
+  bdrv_ref(to);
+  bdrv_replace_child_common(edge, to);
+  bdrv_schedule_unref(from);
+}

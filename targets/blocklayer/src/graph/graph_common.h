@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The block graph: nodes and directed edges without cycles. An edge is known at both its ends and
+ * belongs to its parent: another node, or a user at the root (a BlockBackend, a job).
+ *
+ * Unless a field says otherwise it is written by the main thread under the graph's write lock and
+ * read under the read lock.
+ */
+#ifndef BLOCK_GRAPH_COMMON_H
+#define BLOCK_GRAPH_COMMON_H
+
+#include "coroutine/coroutine.h"
+#include "util/thread.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct BlockDriverState BlockDriverState;
+typedef struct BdrvChild BdrvChild;
+typedef struct BdrvTrackedRequest BdrvTrackedRequest;
+typedef struct BdrvNodeList BdrvNodeList;
+typedef struct Transaction Transaction;
+
+/* What a request asks for besides its range. */
+typedef enum BdrvRequestFlags {
+  BDRV_REQ_NONE = 0,
+  BDRV_REQ_SERIALISING = 1 << 0, /* no overlapping request at the same time */
+} BdrvRequestFlags;
+
+/* What a kind of node does. Callbacks may be NULL. */
+typedef struct BlockDriver {
+  const char *name;
+
+  /* Global state: the main thread, outside of coroutines. drain_begin and drain_end are called
+   * when the node becomes quiesced and ceases to be, each once; they must not poll and must not
+   * change the graph. */
+  void (*bdrv_drain_begin)(BlockDriverState *bs);
+  void (*bdrv_drain_end)(BlockDriverState *bs);
+  void (*bdrv_close)(BlockDriverState *bs); /* the node is drained */
+
+  /* I/O: any thread, under the read lock. 0 or a negative errno. */
+  int coroutine_fn (*bdrv_co_preadv)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+  int coroutine_fn (*bdrv_co_pwritev)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+  int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
+
+  /* Context change: detach with no request in flight, parents before children; attach children
+   * before parents. */
+  void (*bdrv_detach_aio_context)(BlockDriverState *bs);
+  void (*bdrv_attach_aio_context)(BlockDriverState *bs, AioContext *new_context);
+} BlockDriver;
+
+/*
+ * What a kind of parent does. The main thread calls all of these, outside of coroutines; none may
+ * poll, and the drained_ ones may not change the graph.
+ */
+typedef struct BdrvChildClass {
+  bool parent_is_bds;
+
+  /* The edge has been linked to, and is about to be unlinked from, edge->bs. Write lock. */
+  void (*attach)(BdrvChild *edge);
+  void (*detach)(BdrvChild *edge);
+
+  /*
+   * The parent shall send no new request to the child; may again. Counted: called as often as
+   * edge->quiesced_parent changes. drained_poll: is the parent still busy with the child? Who
+   * makes the answer false calls aio_wait_kick().
+   */
+  void (*drained_begin)(BdrvChild *edge);
+  bool (*drained_poll)(BdrvChild *edge);
+  void (*drained_end)(BdrvChild *edge);
+
+  /* Is the parent ready to follow its child to `ctx`? It enters itself into `visited` and what it
+   * will do into `tran`. NULL: no. */
+  bool (*change_aio_ctx)(BdrvChild *edge, AioContext *ctx, BdrvNodeList *visited,
+                         Transaction *tran);
+  AioContext *(*get_parent_aio_context)(BdrvChild *edge);
+} BdrvChildClass;
+
+/* An edge; owned by the parent, holds a reference to the child. */
+struct BdrvChild {
+  BlockDriverState *bs; /* the child */
+  const BdrvChildClass *klass;
+  void *opaque; /* the parent: a BlockDriverState, a BlockBackend, a job; see `klass` */
+
+  /* How often this edge has quiesced its parent: once for each subtree section of the child that
+   * did not come down this edge, and once if the child has any other section. Main thread. */
+  unsigned quiesced_parent;
+
+  BdrvChild *next_sibling;    /* in the parent's children, if that is a node */
+  BdrvChild *next_of_parents; /* in bs->parents */
+};
+
+/* A node. */
+struct BlockDriverState {
+  const BlockDriver *drv; /* NULL: a bare node of the graph */
+  void *opaque;           /* the driver's */
+  unsigned refcnt;        /* main thread */
+
+  BdrvChild *children;         /* edges down, newest first */
+  BdrvChild *parents;          /* edges up, newest first */
+  BlockDriverState *next_node; /* in the list of all nodes; main thread */
+
+  /* Where its driver's callbacks belong. Changed only while no request is in flight. */
+  _Atomic(AioContext *) aio_context;
+
+  /* Sections that keep the node quiet: all, and those of a subtree, counted once per way down to
+   * here. Main thread. */
+  unsigned quiesce_counter;
+  unsigned recursive_quiesce_counter;
+
+  /* Requests, and everything else that a drain has to wait for. Any thread. */
+  _Atomic unsigned in_flight;
+
+  /* Any thread. */
+  QemuMutex reqs_lock; /* protects the list and the ranges of the requests in it */
+  BdrvTrackedRequest *tracked_requests;
+  _Atomic unsigned serialising_in_flight;
+};
+
+enum { BDRV_WALK_MAX = 64 };
+
+/* Nodes in the order in which they were met. */
+struct BdrvNodeList {
+  size_t count;
+  BlockDriverState *nodes[BDRV_WALK_MAX];
+};
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only the main thread may do: change edges (under the write lock) and quiesce nodes. */
+#ifndef BLOCK_GRAPH_GLOBAL_STATE_H
+#define BLOCK_GRAPH_GLOBAL_STATE_H
+
+#include "graph/graph_common.h"
+
+/* ------------------------------------------------------------------ nodes */
+
+/* Every node, newest first, linked through `next_node`. */
+BlockDriverState *bdrv_first_node(void);
+
+/* A node comes to be known, ceases to be known. */
+void bdrv_list_add(BlockDriverState *bs);
+void bdrv_list_remove(BlockDriverState *bs);
+
+void bdrv_ref(BlockDriverState *bs);
+
+/* ------------------------------------------------------------------ edges (write lock) */
+
+extern const BdrvChildClass child_of_bds;
+
+/*
+ * Make `child` a child of `parent`, which it is not yet, and which is not below it. The edge takes
+ * a reference. If `child` is quiesced, `parent` must be quiet already: nobody waits here.
+ */
+BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child);
+
+/* The same for nodes that no other thread knows yet: no lock. */
+BdrvChild *bdrv_attach_child_unshared(BlockDriverState *parent, BlockDriverState *child);
+
+/* An edge from a user that is no node; as above. The caller keeps it until bdrv_root_unlink(). */
+BdrvChild *bdrv_root_attach_child(BlockDriverState *child, const BdrvChildClass *klass,
+                                  void *opaque);
+
+/* Remove the edge and free it. The reference to the child goes over to the caller, who drops it
+ * once the lock is free (bdrv_unref()) or right away with bdrv_schedule_unref(). */
+BlockDriverState *bdrv_unlink_child(BdrvChild *edge);
+
+/* The same for nodes that no other thread knows any more: no lock. */
+BlockDriverState *bdrv_unlink_child_unshared(BdrvChild *edge);
+
+/*
+ * Make the edge point to `new_bs` instead: the only place that writes edges. NULL for none. The
+ * references are the caller's business. Sections are carried along: when this returns the parent
+ * is quiesced as often as the new child demands, and what is below as often as the parent does.
+ * If `new_bs` is quiesced, the parent must be quiet already.
+ */
+void bdrv_replace_child_common(BdrvChild *edge, BlockDriverState *new_bs);
+
+/* ------------------------------------------------------------------ quiescing */
+
+/*
+ * One more section, one less, without waiting for anybody. Begin: first the parents are told (once,
+ * when the first of these sections begins), then the node's driver (if it was not quiesced at
+ * all). End: the reverse.
+ */
+void bdrv_do_drained_begin_quiesce(BlockDriverState *bs);
+void bdrv_do_drained_end_quiesce(BlockDriverState *bs);
+
+/*
+ * The same for everything below too. Each such section is told to all parents of each node but the
+ * one that it comes from: `from` is the edge that leads here, NULL at the top. End: children
+ * first, so that no parent goes on before all that it may reach.
+ */
+void bdrv_do_subtree_begin_quiesce(BlockDriverState *bs, const BdrvChild *from);
+void bdrv_do_subtree_end_quiesce(BlockDriverState *bs, const BdrvChild *from);
+
+/* One more for the parent of one edge, one less, is it busy? */
+void bdrv_parent_drained_begin_single(BdrvChild *edge);
+void bdrv_parent_drained_end_single(BdrvChild *edge);
+bool bdrv_parent_drained_poll_single(BdrvChild *edge);
+
+/* Is anything in flight in the node, or its parents busy? `recursive`: or below it; the parent at
+ * the other end of `from` is not asked. `ignore_bds_parents`: who asks every node anyway. */
+bool bdrv_drain_poll(BlockDriverState *bs, bool recursive, const BdrvChild *from,
+                     bool ignore_bds_parents);
+
+#endif
