@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[2]
 SPEC = find_target(ROOT / "targets" / "blocklayer")
 MAIN_MOST, SCRIPT_MOST, COROUTINES_MOST, HALVES_MOST, CONTEXTS_MOST = 24, 8, 5, 4, 2
 SCHEDULES = 5
+MODELLED = frozenset(op.name for op in SPEC.operations if op.group in ("", "lock"))
+"""The model knows the lock and what it stands on; other groups have rules of their own."""
 SETTLING = ("start", "post", "poll", "wrlock", "wrunlock", "delete_context")
 TO_THEMSELVES = ("rdlock", "rdunlock", "walk", "yield", "sleep")
 SEEN_BY_THE_MODEL = ("lost-orphans", "kick-only-if-writer", "wake-one-reader", "lock-time-counter")
@@ -54,7 +56,7 @@ def script(draw: st.DrawFn, actor: str, length: int, names: tuple[str, ...]) -> 
 
 def names_of(kind: str) -> tuple[str, ...]:
     """What this kind of actor may do; what the lock is about, twice as often."""
-    names = tuple(op.name for op in SPEC.operations if kind in op.actors)
+    names = tuple(o.name for o in SPEC.operations if kind in o.actors and o.name in MODELLED)
     return names + tuple(name for name in names if name in ("start", "rdlock", "wrlock"))
 
 
@@ -143,9 +145,14 @@ def test_a_settled_program_shows_every_actor_the_same_under_any_schedule(
         assert by_actor(list(seen(run))) == predicted
 
 
-@pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("corpus/seeds/blocklayer/*.case")), ids=lambda path: path.stem
-)
+def modelled_seeds() -> list[Path]:
+    paths = sorted(ROOT.glob("corpus/seeds/blocklayer/*.case"))
+    names = {path: {SPEC.operation(op.code).name for op in text.load(path, SPEC).program}
+             for path in paths}  # fmt: skip
+    return [path for path in paths if names[path] <= MODELLED]
+
+
+@pytest.mark.parametrize("path", modelled_seeds(), ids=lambda path: path.stem)
 def test_the_quiet_run_of_a_seed_shows_what_the_model_predicts(
     machine: Machine, path: Path
 ) -> None:

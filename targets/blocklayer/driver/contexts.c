@@ -6,6 +6,7 @@
  * caller's duty, so the driver waits. A deleted context takes nothing new, and really goes at the
  * first moment at which it is empty and no push into it is in progress.
  */
+#include "jobs.h"
 #include "rules.h"
 
 #include "graph/graph_lock_int.h"
@@ -154,7 +155,8 @@ static bool context_is_empty(unsigned index)
   const GhostContext *context = &ghost.contexts[index];
 
   /* A reference besides the IOThread's own: somebody is still inside aio_co_schedule(). */
-  if (context->callers || atomic_load_explicit(&context->ctx->refs, memory_order_relaxed) > 1) {
+  if (jobs_live_in(index) || context->callers ||
+      atomic_load_explicit(&context->ctx->refs, memory_order_relaxed) > 1) {
     return false;
   }
   for (unsigned i = 0; i < COROUTINES; i++) {

@@ -24,6 +24,7 @@ enum {
   COROUTINES = ACTOR_CO_COUNT,
   BOTTOM_HALVES = ACTOR_BH_COUNT,
   NODES = 8,
+  POLL_DEPTH_MAX = 2, /* bottom halves nested deeper than this do not poll */
 };
 
 _Static_assert(COROUTINES <= 32, "GhostLock.holders is a 32-bit mask");

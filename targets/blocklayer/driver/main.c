@@ -6,6 +6,7 @@
  * nothing waits for anything else. The end wakes nobody: main sleeps in the event loop like at
  * any other time, and is told with EINTR that all is quiet.
  */
+#include "jobs.h"
 #include "rules.h"
 
 #include "aio/main_loop.h"
@@ -28,6 +29,7 @@ static void close_program(void)
   if (ghost.lock.writer != NO_WRITER) {
     write_unlock();
   }
+  jobs_close();
   ghost.closing = true;
   while (!all_ended()) {
     aio_poll(qemu_get_aio_context(), true);
@@ -48,6 +50,7 @@ int ds_driver_idle(void)
   rule_conservation();
   rule_notification();
   rule_wakeup();
+  rule_job_wakeup();
   bool quiet = ghost.closing && ghost.lock.wrlock_depth == 0 && ds_thread_in_poll(MAIN_THREAD);
   return quiet && all_ended() ? MAIN_THREAD : DS_IDLE_STUCK;
 }

@@ -5,8 +5,6 @@
 #include "aio/main_loop.h"
 #include "graph/graph_lock.h"
 
-enum { POLL_DEPTH_MAX = 2 };
-
 /* Poll the main loop once. Not under the write lock, and not from bottom halves nested too deep
  * for anybody to understand. */
 bool op_poll(unsigned actor, const ds_operation *op)

@@ -4,6 +4,7 @@
  * main context may do what the main thread may; one of an IOThread only what every thread may.
  */
 #include "ghost.h"
+#include "jobs.h"
 
 enum {
   MAIN = 1 << 0, /* the main thread, outside of coroutines */
@@ -33,6 +34,16 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_MIGRATE] = {COROUTINE, op_migrate},
     [OP_YIELD] = {COROUTINE, op_yield},
     [OP_SLEEP] = {MAIN | COROUTINE, op_sleep},
+
+    [OP_JOB_START] = {MAIN, op_job_start},
+    [OP_JOB_JOIN] = {MAIN, op_job_join},
+    [OP_JOB_PAUSE] = {MAIN, op_job_pause},
+    [OP_JOB_RESUME] = {MAIN, op_job_resume},
+    [OP_JOB_CANCEL] = {MAIN, op_job_cancel},
+    [OP_JOB_FINISH] = {MAIN, op_job_finish},
+    [OP_JOB_MOVE] = {MAIN, op_job_move},
+    [OP_JOB_FAIL] = {MAIN, op_job_fail},
+    [OP_JOB_ENTER] = {MAIN, op_job_enter},
 };
 
 static unsigned kind_of(unsigned actor)

@@ -31,6 +31,16 @@ static inline void *qemu_malloc(size_t bytes)
   return memory;
 }
 
+/* As qemu_malloc(), but all zero. */
+static inline void *qemu_malloc0(size_t bytes)
+{
+  void *memory = calloc(1, bytes);
+  if (!memory) {
+    abort();
+  }
+  return memory;
+}
+
 /* As qemu_malloc(), but starting on a cache line; `bytes` is a multiple of CACHE_LINE_BYTES. */
 static inline void *qemu_malloc_lines(size_t bytes)
 {

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs that work in small pieces, and what a program may ask of them. Nobody can hang: what the
+ * program has paused is resumed or cancelled before somebody waits for its end.
+ */
+#include "jobs.h"
+
+#include "aio/aio_wait.h"
+#include "aio/main_loop.h"
+#include "coroutine/coroutine_int.h"
+#include "job/job_int.h"
+
+#include <errno.h>
+
+enum { STEPS = 3, NAP_NS = 1000 };
+
+/* What the layer allocates for a job of ours. */
+typedef struct WorkerJob {
+  Job common;
+  unsigned number;
+} WorkerJob;
+
+GhostJobs ghost_jobs;
+
+static int coroutine_fn work(Job *job);
+static int prepare(Job *job);
+static void commit(Job *job);
+static void abort_(Job *job);
+static void clean(Job *job);
+
+static const JobDriver worker = {
+    .instance_size = sizeof(WorkerJob),
+    .run = work,
+    .prepare = prepare,
+    .commit = commit,
+    .abort = abort_,
+    .clean = clean,
+};
+
+static GhostJob *ghost_of(Job *job)
+{
+  return &ghost_jobs.jobs[((WorkerJob *)job)->number];
+}
+
+/* The operand if it names a job that has not ended, else the next one; NO_JOB if there is none, or
+ * if nobody may poll now. */
+static unsigned job_choose(unsigned operand)
+{
+  uint32_t usable = 0;
+  if (ghost.lock.writer != NO_WRITER || ghost.main_bh_depth > POLL_DEPTH_MAX) {
+    return NO_JOB;
+  }
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    usable |= (uint32_t)(ghost_jobs.jobs[i].job->status < JOB_WAITING) << i;
+  }
+  unsigned chosen = choose(operand, usable, NO_JOB);
+  if (chosen != NO_JOB && chosen != operand) {
+    ds_note("job%u", chosen);
+  }
+  return chosen;
+}
+
+/* Where its coroutine is now, or shall go. */
+bool jobs_live_in(unsigned context)
+{
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    const GhostJob *job = &ghost_jobs.jobs[i];
+    if (job->state == ACTOR_STARTED &&
+        (job->job->co->ctx == ghost.contexts[context].ctx || job->context == context)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* ------------------------------------------------------------------ starting */
+
+static bool start(unsigned leader, unsigned context)
+{
+  unsigned number = ghost_jobs.created;
+  unsigned where = context_choose(context, NO_CONTEXT);
+
+  if (number == JOBS) {
+    return false;
+  }
+  ghost_jobs.created++;
+  GhostJob *ghost_job = &ghost_jobs.jobs[number];
+  ghost_job->leader = (uint8_t)(leader == NO_JOB ? number : leader);
+  ghost_job->context = (uint8_t)where;
+  ghost_job->state = ACTOR_STARTED;
+  ghost_job->task = (uint16_t)ds_task_create("job", number);
+
+  context_enter(where);
+  JobTxn *txn = leader == NO_JOB ? NULL : ghost_jobs.jobs[leader].job->txn;
+  ghost_job->job = job_create(&worker, txn, ghost.contexts[where].ctx);
+  ((WorkerJob *)ghost_job->job)->number = number;
+  ds_name(&ghost_job->job->busy, sizeof(bool), "job%u.busy", number);
+  job_start(ghost_job->job);
+  context_leave(where);
+  return true;
+}
+
+bool op_job_start(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  return start(NO_JOB, op->a);
+}
+
+/* A new job in the transaction of another one, which must be open. */
+bool op_job_join(unsigned actor, const ds_operation *op)
+{
+  unsigned leader = job_choose(op->a);
+
+  (void)actor;
+  if (leader == NO_JOB || ghost_jobs.jobs[leader].job->txn->aborting) {
+    return false;
+  }
+  return start(ghost_jobs.jobs[leader].leader, op->b);
+}
+
+/* ------------------------------------------------------------------ working */
+
+static int coroutine_fn work(Job *job)
+{
+  GhostJob *self = ghost_of(job);
+  unsigned number = ((WorkerJob *)job)->number;
+
+  ds_task_bind_stack(self->task);
+  for (unsigned step = 0; step < STEPS && !job_is_cancelled(job); step++) {
+    rule_job_works(number);
+    self->works = true;
+    ds_task_waits(self->task, "qemu_coroutine_yield: its own context", 0, -1);
+    aio_co_schedule(ghost.contexts[self->context].ctx, job->co);
+    qemu_coroutine_yield();
+    rule_job_works(number);
+    self->works = false;
+    ds_task_waits(self->task, "job_sleep_ns: its timer, or to be entered", 0, -1);
+    job_sleep_ns(job, NAP_NS);
+    ds_task_waits(self->task, NULL, 0, -1);
+  }
+  self->state = ACTOR_ENDED;
+  ds_task_end(self->task);
+  return self->fails ? -EIO : 0;
+}
+
+/* ------------------------------------------------------------------ pausing */
+
+/* Wait until a job that we keep paused is idle, or gone. */
+static void wait_until_idle(unsigned number)
+{
+  Job *job = ghost_jobs.jobs[number].job;
+  uint8_t before = ghost_jobs.awaited;
+
+  ghost_jobs.awaited = (uint8_t)(number + 1);
+  if (job->busy) {
+    ds_mark(2); /* a job must be waited for */
+  }
+  AIO_WAIT_WHILE(NULL, job_is_active(job));
+  ghost_jobs.awaited = before;
+}
+
+bool op_job_pause(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_choose(op->a);
+
+  (void)actor;
+  if (number == NO_JOB || ghost_jobs.jobs[number].waiters) {
+    return false;
+  }
+  GhostJob *self = &ghost_jobs.jobs[number];
+  self->pauses++;
+  job_pause(self->job);
+  wait_until_idle(number);
+  self->quiet = self->pauses > 0 && !self->cancelled;
+  return true;
+}
+
+static void resume(GhostJob *self)
+{
+  self->pauses--;
+  if (self->pauses == 0 && self->keepers == 0) {
+    self->quiet = false;
+  }
+  job_resume(self->job);
+}
+
+bool op_job_resume(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_choose(op->a);
+
+  (void)actor;
+  if (number == NO_JOB || ghost_jobs.jobs[number].pauses == 0) {
+    return false;
+  }
+  resume(&ghost_jobs.jobs[number]);
+  return true;
+}
+
+/* Take a job to another context: only while it is idle. */
+bool op_job_move(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_choose(op->a);
+
+  (void)actor;
+  if (number == NO_JOB) {
+    return false;
+  }
+  GhostJob *self = &ghost_jobs.jobs[number];
+  unsigned where = context_choose(op->b, self->context);
+  if (where == NO_CONTEXT || self->keepers) {
+    return false;
+  }
+  self->keepers++;
+  context_enter(where);
+  job_pause(self->job);
+  wait_until_idle(number);
+  if (self->job->paused && !self->job->busy && !self->cancelled) {
+    self->context = (uint8_t)where;
+    job_set_aio_context(self->job, ghost.contexts[where].ctx);
+  }
+  self->keepers--;
+  self->quiet = self->quiet && self->pauses > 0;
+  job_resume(self->job);
+  context_leave(where);
+  return true;
+}
+
+/* ------------------------------------------------------------------ ending */
+
+bool op_job_cancel(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_choose(op->a);
+
+  (void)actor;
+  if (number == NO_JOB) {
+    return false;
+  }
+  GhostJob *self = &ghost_jobs.jobs[number];
+  self->cancelled = true;
+  self->quiet = false;
+  job_cancel(self->job);
+  return true;
+}
+
+static void finish(unsigned number)
+{
+  GhostJob *self = &ghost_jobs.jobs[number];
+  uint8_t before = ghost_jobs.awaited;
+
+  while (self->pauses > 0) {
+    resume(self);
+  }
+  ghost_jobs.awaited = (uint8_t)(number + 1);
+  self->waiters++;
+  if (self->job->status < JOB_WAITING) {
+    ds_mark(2);
+  }
+  job_finish_sync(self->job);
+  self->waiters--;
+  ghost_jobs.awaited = before;
+}
+
+/* Not while an operation further out keeps it paused. */
+bool op_job_finish(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_choose(op->a);
+
+  (void)actor;
+  if (number == NO_JOB || ghost_jobs.jobs[number].keepers) {
+    return false;
+  }
+  finish(number);
+  return true;
+}
+
+/* Enter it for no reason: it must look for itself whether there is one. */
+bool op_job_enter(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_choose(op->a);
+
+  (void)actor;
+  if (number == NO_JOB) {
+    return false;
+  }
+  job_enter(ghost_jobs.jobs[number].job);
+  return true;
+}
+
+bool op_job_fail(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_choose(op->a);
+
+  (void)actor;
+  if (number == NO_JOB || ghost_jobs.jobs[number].state == ACTOR_ENDED) {
+    return false;
+  }
+  ghost_jobs.jobs[number].fails = true;
+  return true;
+}
+
+void jobs_close(void)
+{
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    finish(i);
+  }
+  /* A transaction that aborts may still have something to say. */
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    AIO_WAIT_WHILE(NULL, ghost_jobs.jobs[i].job->status != JOB_CONCLUDED);
+    job_unref(ghost_jobs.jobs[i].job);
+  }
+  rule_jobs_ended();
+}
+
+/* ------------------------------------------------------------------ the last callbacks */
+
+static int prepare(Job *job)
+{
+  GhostJob *self = ghost_of(job);
+
+  rule_job_ends(((WorkerJob *)job)->number,
+                !self->prepared && !self->committed && !self->aborted && !self->cleaned, "prepare");
+  self->prepared = true;
+  aio_poll(qemu_get_aio_context(), false); /* it may */
+  return 0;
+}
+
+static void commit(Job *job)
+{
+  GhostJob *self = ghost_of(job);
+  bool all_prepared = true;
+
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    const GhostJob *other = &ghost_jobs.jobs[i];
+    all_prepared &= other->leader != self->leader || other->prepared;
+  }
+  rule_job_ends(((WorkerJob *)job)->number,
+                all_prepared && !self->committed && !self->aborted && !self->cleaned, "commit");
+  self->committed = true;
+  aio_poll(qemu_get_aio_context(), false);
+}
+
+static void abort_(Job *job)
+{
+  GhostJob *self = ghost_of(job);
+
+  rule_job_ends(((WorkerJob *)job)->number, !self->committed && !self->aborted && !self->cleaned,
+                "abort");
+  self->aborted = true;
+  aio_poll(qemu_get_aio_context(), false);
+}
+
+static void clean(Job *job)
+{
+  GhostJob *self = ghost_of(job);
+
+  rule_job_ends(((WorkerJob *)job)->number, (self->committed || self->aborted) && !self->cleaned,
+                "clean");
+  self->cleaned = true;
+}
