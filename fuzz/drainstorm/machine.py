@@ -227,7 +227,7 @@ class Machine:
                 mixed=bool(raw.mixed),
                 thread=raw.thread,
                 other_thread=raw.other_thread,
-                object=clean_text(handle.object_name(raw.object)),
+                object=self._object(handle, raw.object),
                 count=raw.count,
                 first_seed=raw.first_seed,
                 is_suppressed=bool(raw.suppressed),
@@ -294,10 +294,61 @@ class Machine:
             pct_steps=result.pct_steps,
             obligations=result.obligations,
             deviations=_deviations(handle, result.deviation_count),
-            events=_events(handle, result.event_count),
-            waiters=_waiters(handle, result.waiter_count),
+            events=self._events(handle, result.event_count),
+            waiters=self._waiters(handle, result.waiter_count),
             races=self._races(handle, [raw for raw in handle.races() if raw.in_last_run]),
         )
+
+    def _events(self, handle: native.MachineHandle, count: int) -> tuple[Event, ...]:
+        if not count:
+            return ()
+        objects: dict[int, str] = {}
+        tasks: dict[int, str] = {}
+        events = []
+        for raw in handle.events(count):
+            if raw.object not in objects:
+                objects[raw.object] = self._object(handle, raw.object)
+            if raw.task not in tasks:
+                tasks[raw.task] = clean_text(handle.task_name(raw.task))
+            events.append(
+                Event(
+                    kind=EVENT_KINDS[raw.kind],
+                    thread=raw.thread,
+                    task=tasks[raw.task],
+                    actor=raw.actor,
+                    step=raw.step,
+                    position=raw.position,
+                    object=objects[raw.object],
+                    size=raw.size,
+                    value=raw.value,
+                    old=raw.old,
+                    order=raw.order,
+                    pc=raw.pc,
+                    text=clean_text(handle.text(raw.text)),
+                )
+            )
+        return tuple(events)
+
+    def _waiters(self, handle: native.MachineHandle, count: int) -> tuple[Waiter, ...]:
+        if not count:
+            return ()
+        return tuple(
+            Waiter(
+                thread=raw.thread,
+                task=clean_text(handle.task_name(raw.task)),
+                kind=EVENT_KINDS[raw.kind],
+                object=self._object(handle, raw.object),
+                text=clean_text(handle.text(raw.text)),
+                holder=raw.holder,
+                holder_task=clean_text(handle.task_name(raw.holder_task)),
+                stack=tuple(pc for pc in raw.pc if pc),
+            )
+            for raw in handle.waiters(count)
+        )
+
+    def _object(self, handle: native.MachineHandle, number: int) -> str:
+        """What the driver calls an object; else its variable; else where it lies."""
+        return self.symbols.variable(clean_text(handle.object_name(number)))
 
     def _verdict(self, handle: native.MachineHandle, result: native.Result) -> Verdict:
         outcome = Outcome(result.outcome)
@@ -429,52 +480,3 @@ def _deviations(handle: native.MachineHandle, count: int) -> tuple[Deviation, ..
         return ()
     found = (Deviation(d.kind, d.thread, d.position, d.answer) for d in handle.deviations(count))
     return tuple(sorted(found))
-
-
-def _events(handle: native.MachineHandle, count: int) -> tuple[Event, ...]:
-    if not count:
-        return ()
-    objects: dict[int, str] = {}
-    tasks: dict[int, str] = {}
-    events = []
-    for raw in handle.events(count):
-        if raw.object not in objects:
-            objects[raw.object] = clean_text(handle.object_name(raw.object))
-        if raw.task not in tasks:
-            tasks[raw.task] = clean_text(handle.task_name(raw.task))
-        events.append(
-            Event(
-                kind=EVENT_KINDS[raw.kind],
-                thread=raw.thread,
-                task=tasks[raw.task],
-                actor=raw.actor,
-                step=raw.step,
-                position=raw.position,
-                object=objects[raw.object],
-                size=raw.size,
-                value=raw.value,
-                old=raw.old,
-                order=raw.order,
-                pc=raw.pc,
-                text=clean_text(handle.text(raw.text)),
-            )
-        )
-    return tuple(events)
-
-
-def _waiters(handle: native.MachineHandle, count: int) -> tuple[Waiter, ...]:
-    if not count:
-        return ()
-    return tuple(
-        Waiter(
-            thread=raw.thread,
-            task=clean_text(handle.task_name(raw.task)),
-            kind=EVENT_KINDS[raw.kind],
-            object=clean_text(handle.object_name(raw.object)),
-            text=clean_text(handle.text(raw.text)),
-            holder=raw.holder,
-            holder_task=clean_text(handle.task_name(raw.holder_task)),
-            stack=tuple(pc for pc in raw.pc if pc),
-        )
-        for raw in handle.waiters(count)
-    )

@@ -2,12 +2,14 @@
 """This module turns offsets in a target into function, file and line, through addr2line.
 
 One process per batch of offsets (about 20 ms), every answer is kept. Without addr2line the
-offset itself is the answer.
+offset itself is the answer. Offsets in data become variables, through nm.
 """
 
 from __future__ import annotations
 
+import bisect
 import posixpath
+import re
 import shutil
 import struct
 import subprocess
@@ -25,6 +27,9 @@ _PROGRAM_HEADER: Final = struct.Struct("<IIQQ")  # p_type, p_flags, p_offset, p_
 _LOADED: Final = 1
 _EXECUTABLE: Final = 1
 _TOOLS: Final = ("addr2line", "llvm-addr2line", "eu-addr2line")
+_LISTERS: Final = ("nm", "llvm-nm", "eu-nm")
+_DATA: Final = re.compile(r"data\+0x([0-9a-f]+)\Z")
+_VARIABLE: Final = re.compile(r"^([0-9a-f]+) ([0-9a-f]+) [bBdDrR] ([\w$]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,8 @@ class Symbols:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: dict[int, Location] = {}
-        tools = (shutil.which(tool) for tool in _TOOLS)
-        self._tool = next((tool for tool in tools if tool), None)
+        self._variables: list[tuple[int, int, str]] | None = None  # first byte, size, name
+        self._tool = _first(_TOOLS)
 
     def __getitem__(self, offset: int) -> Location:
         return self.locate([offset])[offset]
@@ -88,6 +93,40 @@ class Symbols:
                 self._known[offset] = found.get(offset, Location(f"{_MARK}{offset:x}"))
         return {offset: self._known[offset] for offset in wanted}
 
+    def variable(self, name: str) -> str:
+        """The variable that the machine calls "data+0x4a10", "queue" or "queue+8".
+
+        Args:
+            name: what the machine calls an object; any but such a name comes back as it is.
+        """
+        match = _DATA.match(name)
+        if match is None:
+            return name
+        offset = int(match[1], 16)
+        if self._variables is None:
+            self._variables = self._list_variables()
+        at = bisect.bisect_right(self._variables, offset, key=lambda variable: variable[0]) - 1
+        if at < 0:
+            return name
+        first, size, variable = self._variables[at]
+        if offset >= first + size:
+            return name
+        return variable if offset == first else f"{variable}+{offset - first}"
+
+    def _list_variables(self) -> list[tuple[int, int, str]]:
+        lister = _first(_LISTERS)
+        if lister is None:
+            return []
+        command = [lister, "-S", str(self.path)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", check=False
+            )
+        except OSError:
+            return []
+        found = _VARIABLE.findall(done.stdout)
+        return sorted((int(first, 16), int(size, 16), name) for first, size, name in found)
+
     def _ask(self, offsets: list[int]) -> dict[int, Location]:
         if self._tool is None:
             return {}
@@ -106,6 +145,11 @@ class Symbols:
         except OSError:
             return {}
         return {before[pc]: place for pc, place in _parse(done.stdout).items() if pc in before}
+
+
+def _first(tools: Iterable[str]) -> str | None:
+    """The first of these tools that is installed."""
+    return next((path for tool in tools if (path := shutil.which(tool))), None)
 
 
 def _parse(output: str) -> dict[int, Location]:

@@ -43,3 +43,22 @@ def test_without_addr2line_the_offset_is_the_answer(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert Symbols(tally_built.path)[0x10] == Location("0x10")
+
+
+def test_data_is_called_by_its_variable(tally_built: Built) -> None:
+    symbols = Symbols(tally_built.path)
+    mutex = address_of(tally_built, " mutex")
+
+    assert symbols.variable(f"data+0x{mutex:x}") == "mutex"
+    assert symbols.variable(f"data+0x{mutex + 40:x}") == "mutex+40"
+    assert symbols.variable(f"data+0x{address_of(tally_built, ' counter'):x}") == "counter"
+
+
+def test_what_is_no_variable_keeps_its_name(
+    tally_built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("heap+0x10", "graph.has_writer", "fd1", "data+0xffffffff", "data+0x0", ""):
+        assert Symbols(tally_built.path).variable(name) == name
+    monkeypatch.setenv("PATH", "")
+    mutex = f"data+0x{1 << 12:x}"
+    assert Symbols(tally_built.path).variable(mutex) == mutex

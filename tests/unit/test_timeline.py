@@ -190,6 +190,6 @@ def test_a_case_that_needs_a_stale_read_tells_which_store_was_not_seen() -> None
     report = "\n".join(replay(case, litmus, bug="").lines(HERE, width=120))
     assert "Reads of something else than memory held (" in report
     place = r"sb_relaxed_[12]:\d+"
-    line = rf"T[12] reads data\S+ = 0 at {place}; memory has 1, stored by T[12] at {place}"
+    line = rf"T[12] reads [xy] = 0 at {place}; memory has 1, stored by T[12] at {place}"
     assert re.search(line, report)
     assert "undisturbed run" not in report
