@@ -37,7 +37,9 @@ static inline int releases(int order)
   return order >= ORDER_RELEASE;
 }
 
-/* One atomic access: where, how wide, from which place in the target. */
+/* One atomic access: where, how wide, from which place in the target. Passed by pointer where a
+ * call is not inlined: the compiler copies it with wide loads of what it has just stored narrowly.
+ */
 typedef struct atomic_access {
   uintptr_t address;
   uintptr_t pc;
@@ -52,12 +54,13 @@ typedef struct memory_model {
   /* A thread is created by `parent` (NULL: the first one), has ended and was waited for. */
   void (*spawn)(ds_machine *m, const fiber *parent, fiber *child);
   void (*join)(ds_machine *m, fiber *self, const fiber *ended);
-  wide_value (*load)(ds_machine *m, atomic_access a);
-  void (*store)(ds_machine *m, atomic_access a, wide_value value);
-  wide_value (*rmw)(ds_machine *m, atomic_access a, rmw_operation operation, wide_value operand);
+  wide_value (*load)(ds_machine *m, const atomic_access *at);
+  void (*store)(ds_machine *m, const atomic_access *at, wide_value value);
+  wide_value (*rmw)(ds_machine *m, const atomic_access *at, rmw_operation operation,
+                    wide_value operand);
   /* Returns whether it was done; *expected becomes what was read. */
-  int (*cas)(ds_machine *m, atomic_access a, int failure_order, int weak, wide_value *expected,
-             wide_value desired);
+  int (*cas)(ds_machine *m, const atomic_access *at, int failure_order, int weak,
+             wide_value *expected, wide_value desired);
   void (*fence)(ds_machine *m, int order);
   /* Locks and the like: *clock is the number of a clock of this run, 0 = none yet. */
   void (*release)(ds_machine *m, uint16_t *clock);

@@ -34,7 +34,7 @@ static void flush_one(ds_machine *m)
 
   b->count--;
   memmove(b->entries, b->entries + 1, b->count * sizeof *b->entries);
-  base(m)->store(m, oldest.access, oldest.value);
+  base(m)->store(m, &oldest.access, oldest.value);
 }
 
 static void drain(ds_machine *m)
@@ -72,8 +72,9 @@ static int overlaps(const atomic_access *a, const atomic_access *b)
   return a->address < b->address + b->bytes && b->address < a->address + a->bytes;
 }
 
-static wide_value tso_load(ds_machine *m, atomic_access a)
+static wide_value tso_load(ds_machine *m, const atomic_access *at)
 {
+  const atomic_access a = *at;
   store_buffer *b = buffer_of(m);
 
   flush_some(m, a.pc);
@@ -87,18 +88,19 @@ static wide_value tso_load(ds_machine *m, atomic_access a)
     }
     drain(m); /* of another size: no forwarding */
   }
-  return base(m)->load(m, a);
+  return base(m)->load(m, &a);
 }
 
-static void tso_store(ds_machine *m, atomic_access a, wide_value value)
+static void tso_store(ds_machine *m, const atomic_access *at, wide_value value)
 {
+  const atomic_access a = *at;
   store_buffer *b = buffer_of(m);
 
   flush_some(m, a.pc);
   const int later = a.order != ORDER_SEQ_CST && choose(m, DS_KIND_FLUSH, 2);
   if (!later) {
     drain(m);
-    base(m)->store(m, a, value);
+    base(m)->store(m, &a, value);
     return;
   }
   if (b->count == BUFFER_ENTRIES) {
@@ -108,18 +110,18 @@ static void tso_store(ds_machine *m, atomic_access a, wide_value value)
   b->entries[b->count++] = (buffered_store){a, value};
 }
 
-static wide_value tso_rmw(ds_machine *m, atomic_access a, rmw_operation operation,
+static wide_value tso_rmw(ds_machine *m, const atomic_access *at, rmw_operation operation,
                           wide_value operand)
 {
   drain(m);
-  return base(m)->rmw(m, a, operation, operand);
+  return base(m)->rmw(m, at, operation, operand);
 }
 
-static int tso_cas(ds_machine *m, atomic_access a, int failure_order, int weak,
+static int tso_cas(ds_machine *m, const atomic_access *at, int failure_order, int weak,
                    wide_value *expected, wide_value desired)
 {
   drain(m);
-  return base(m)->cas(m, a, failure_order, weak, expected, desired);
+  return base(m)->cas(m, at, failure_order, weak, expected, desired);
 }
 
 static void tso_fence(ds_machine *m, int order)

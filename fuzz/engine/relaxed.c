@@ -111,7 +111,8 @@ static void store_staged(ds_machine *m, const staged_access *s, uint64_t value)
 
   f->op = (pending){(const void *)s->address, s->pc, DS_EV_STORE};
   if (m->model) {
-    m->model->store(m, as_atomic(s), value);
+    const atomic_access at = as_atomic(s);
+    m->model->store(m, &at, value);
   } else {
     put(s, value);
   }
@@ -179,7 +180,8 @@ static void begin_loads(ds_machine *m, uintptr_t address, size_t bytes, uintptr_
     *s = (staged_access){.address = address, .pc = pc, .bytes = piece_of(address, left)};
     point(m, DS_EV_LOAD, (const void *)address, pc);
     const uint64_t memory = look(s);
-    s->shown = m->model ? (uint64_t)m->model->load(m, as_atomic(s)) : memory;
+    const atomic_access at = as_atomic(s);
+    s->shown = m->model ? (uint64_t)m->model->load(m, &at) : memory;
     observe(m, DS_EV_LOAD, (const void *)address, how(s), memory, s->shown);
     address += s->bytes;
     left -= s->bytes;

@@ -106,7 +106,7 @@ HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
 /* For observe(): bytes accessed and memory order in one word. */
 #define HOW(T, order) ((uint32_t)sizeof(T) | (uint32_t)((order) & 7) << 8)
 #define ACCESS(T, a, order, pc)                                                                    \
-  ((atomic_access){(uintptr_t)(a), pc, (uint32_t)sizeof(T), (order) & 7})
+  (&(const atomic_access){(uintptr_t)(a), pc, (uint32_t)sizeof(T), (order) & 7})
 #define OBJECT(a) ((const void *)(uintptr_t)(a))
 
 #define ATOMIC_LOAD_STORE(B, T)                                                                    \
