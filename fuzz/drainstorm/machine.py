@@ -361,7 +361,11 @@ class Machine:
                 pcs.append(result.other_pc)
                 there = self.symbols[result.other_pc] if result.other_pc else "?"
                 message += f": {self.symbols[result.pc]}, earlier {there}"
+            elif outcome in (Outcome.LIVELOCK, Outcome.STARVATION) and result.other_pc:
+                pcs.append(result.other_pc)
             places = [self.symbols[pc].function if pc else "?" for pc in pcs]
+            if outcome is not Outcome.RACE:
+                places = list(set(places))
             site = "|".join(sorted(places))
         return Verdict(
             kind=outcome.kind,

@@ -33,8 +33,8 @@ from drainstorm.errors import EngineError, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ABI_VERSION: Final = 4
-OUTCOMES: Final = 21
+ABI_VERSION: Final = 5
+OUTCOMES: Final = 23
 OBSERVATIONS: Final = 256
 PREEMPTIONS_ANY: Final = 2**32 - 1
 MARKS: Final = 8

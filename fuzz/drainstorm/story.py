@@ -225,12 +225,17 @@ def waiter_lines(waiters: Sequence[Waiter], places: Mapping[int, str]) -> list[s
     """Who waits for what, who holds it, and where in the source."""
     if not waiters:
         return []
-    lines = ["Nothing can run"]
+    goes_round = any(waiter.kind == "loop" for waiter in waiters)
+    lines = ["Goes round for ever" if goes_round else "Nothing can run"]
     for waiter in waiters:
         if waiter.thread >= 0:
             who = f"T{waiter.thread}" + (f" ({waiter.task})" if waiter.task else "")
         else:
             who = waiter.task or "a task"
+        if waiter.kind == "loop":
+            visited = [places[pc] for pc in waiter.stack if places.get(pc)]
+            lines.append(f"  {who} goes through {', '.join(visited) or '?'}")
+            continue
         what = waiter.text or f"{waiter.kind} {waiter.object}".strip()
         if not waiter.text and waiter.thread < 0:
             what = "something that the driver does not name"

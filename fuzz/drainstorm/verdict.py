@@ -40,6 +40,8 @@ class Outcome(enum.IntEnum):
     LEAK = 18
     LOST_WAKEUP = 19
     USE_AFTER_RETURN = 20
+    LIVELOCK = 21
+    STARVATION = 22
 
     @property
     def word(self) -> str:

@@ -31,6 +31,7 @@ void time_passes(ds_machine *m, fiber *f, uintptr_t pc)
 /* The time that a thread is shown. */
 static uint64_t read_clock(ds_machine *m, uintptr_t pc)
 {
+  m->clock_reads++;
   if (inject(m, DS_KIND_TIMER, 2, "the clock jumps forward by an hour", pc)) {
     m->now_ns += JUMP_NS;
   }

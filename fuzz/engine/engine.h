@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 4 };
+enum { DS_ABI_VERSION = 5 };
 
 typedef struct ds_machine ds_machine;
 
@@ -155,7 +155,7 @@ enum {
   DS_LOCK_MISUSE = 8,   /* unlock of a mutex that is not held, relock of a normal mutex, ... */
   DS_BAD_FREE = 9,      /* free of what is no live heap block */
   DS_HANG = 10,         /* no scheduling point for too long */
-  DS_STEP_LIMIT = 11,   /* UNKNOWN */
+  DS_STEP_LIMIT = 11,   /* UNKNOWN, and a fair schedule from there on shows no livelock */
   DS_THREAD_LIMIT = 12, /* UNKNOWN */
   DS_MEMORY_LIMIT = 13, /* UNKNOWN: heap arena, stacks, file descriptors, events */
   DS_UNSUPPORTED = 14,  /* UNKNOWN: the target made a call in a form the machine does not know */
@@ -165,7 +165,9 @@ enum {
   DS_LEAK = 18,
   DS_LOST_WAKEUP = 19, /* nothing can run, but what somebody waits for (as the driver said) holds */
   DS_USE_AFTER_RETURN = 20, /* of what was on a stack, by a pointer that has outlived it */
-  DS_OUTCOMES = 21,
+  DS_LIVELOCK = 21,         /* under a fair schedule everybody who can run goes round for ever */
+  DS_STARVATION = 22, /* under a fair schedule somebody never gets on, while others go round */
+  DS_OUTCOMES = 23,
 };
 
 enum { DS_MARKS = 8 };
@@ -275,6 +277,7 @@ enum {
   DS_EV_YIELD,
   DS_EV_WOKEN,
   DS_EV_FAIL,
+  DS_EV_LOOP,  /* of a waiter only: it can run, but goes round; its stack is where */
   DS_EV_FAULT, /* its value is the DS_KIND_* of the question, its text says what failed */
   DS_EVENTS,
 };

@@ -95,6 +95,7 @@ void ds_machine_destroy(ds_machine *m)
   free(m->races);
   free(m->suppressed);
   free(m->buffers);
+  free(m->tail);
   free(m->path);
   free(m->fan);
   free(m->profile);
@@ -250,8 +251,8 @@ static void reset(ds_machine *m, ds_result *result)
   memset(m->channels, 0, sizeof m->channels);
   m->uninterrupted = NOBODY;
   m->fuel = m->fuel_start = 1;
-  m->had_choice = 0;
-  m->choice_points = 0;
+  m->had_choice = m->in_tail = 0;
+  m->choice_points = m->clock_reads = 0;
   observe_reset(m);
   race_begin(m);
   if (m->model) {
@@ -326,6 +327,7 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
   m->current = fiber_create(m, main_thread, NULL);
   ds_switch(&m->host_sp, m->current->sp);
   m->running = 0;
+  const uint32_t bound = m->in_tail ? tail_end(m) : 0;
   if (m->needs_wide) {
     const memory_model *wider = m->base_model->wider;
     m->model = m->model == m->base_model ? wider : m->model;
@@ -338,6 +340,11 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
     m->pct_longest = m->choice_points;
   }
   judge_end(m);
+  if (bound) {
+    snprintf(result->message, sizeof result->message, "step limit of %u scheduling points reached",
+             bound);
+    set_outcome(m, DS_UNKNOWN, DS_STEP_LIMIT, 0, result->message);
+  }
   result->steps = m->steps + (uint32_t)(m->fuel_start - m->fuel); /* since the last question */
   result->choices = m->choices;
   result->switches = m->switches;

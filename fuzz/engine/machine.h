@@ -4,10 +4,10 @@
  *
  * One file, one idea: schedule.c (who runs next), strategy_*.c (what chooses), fiber.c (simulated
  * threads), sync.c (mutexes, conditions, once, join), file.c (event counters, poll), clock.c
- * (virtual time), inject.c (faults), heap.c (memory of a run), module.c (the target's copy),
- * observe.c (hashes, events, counters), task.c (what drivers say), report.c (who waits for whom),
- * fault.c (signals), tsan_abi.c and symbols.c (what the target is bound to), machine.c (create,
- * run, batch).
+ * (virtual time), inject.c (faults), tail.c (livelocks), heap.c (memory of a run), module.c (the
+ * target's copy), observe.c (hashes, events, counters), task.c (what drivers say), report.c (who
+ * waits for whom), fault.c (signals), tsan_abi.c and symbols.c (what the target is bound to),
+ * machine.c (create, run, batch).
  *
  * Everything here runs on one OS thread at a time; nothing is shared between machines but the
  * libFuzzer counters of observe.c.
@@ -175,6 +175,7 @@ typedef struct named_object {
 } named_object;
 
 typedef struct strategy strategy; /* strategy.h */
+typedef struct tail tail;         /* tail.c */
 
 struct ds_machine {
   /* hot: touched at every scheduling point */
@@ -217,6 +218,9 @@ struct ds_machine {
   uint8_t had_choice;      /* the points since the last question were choices */
   const uint8_t *bytes;
   uint32_t byte_count, byte_next;
+  tail *tail; /* of a run beyond its step bound; NULL until one has got there */
+  uint8_t in_tail;
+  uint32_t clock_reads;
   uint32_t faults_left, fault_rate; /* of this run, see inject.c */
   uint16_t *path, *fan;             /* exhaustive: answers of this run, options at each */
   uint32_t path_length, path_position, path_capacity, preemptions;
@@ -372,6 +376,18 @@ static inline void ask_soon(ds_machine *m)
     m->fuel = 1;
   }
 }
+
+/* Nobody can run, or nobody gets on: the next sleeper's time has come. 0 = nobody sleeps. */
+int let_time_pass(ds_machine *m);
+
+/* ------------------------------------------------------------------ tail.c */
+
+/* The step bound is reached: go on fairly. */
+void tail_begin(ds_machine *m);
+/* The run has ended. Returns its step bound: unless it failed, it is UNKNOWN because of that. */
+uint32_t tail_end(ds_machine *m);
+void tail_observe(ds_machine *m, uint32_t kind, uint64_t old, uint64_t value);
+enum { OBSERVING_TAIL = 1 << 30 }; /* in machine.observing */
 
 /* ------------------------------------------------------------------ inject.c */
 

@@ -240,6 +240,9 @@ static void hash_operation(ds_machine *m, uint32_t kind, uint64_t object, uint32
 COLD void observe_slow(ds_machine *m, uint32_t kind, const void *object, uint32_t size_order,
                        uint64_t old, uint64_t value)
 {
+  if (m->observing & OBSERVING_TAIL) {
+    tail_observe(m, kind, old, value);
+  }
   const uint64_t name = canonical_object(m, object);
   const uint64_t what = canonical(m, value);
   shadow_cell *cell = shadow_of(m, (uintptr_t)object);

@@ -93,16 +93,24 @@ static fiber *next_sleeper(ds_machine *m)
       m, inject(m, DS_KIND_TIMER, sleepers, "a later timer fires first", m->current->op.pc));
 }
 
-/* Nobody can run: let virtual time pass, ask the driver, or report the deadlock. */
-COLD static void idle(ds_machine *m)
+int let_time_pass(ds_machine *m)
 {
   fiber *sleeper = next_sleeper(m);
 
-  if (sleeper) {
-    m->now_ns = sleeper->wake_ns > m->now_ns ? sleeper->wake_ns : m->now_ns;
-    sleeper->wake_ns = 0;
-    sleeper->timed_out = 1;
-    make_runnable(m, sleeper);
+  if (!sleeper) {
+    return 0;
+  }
+  m->now_ns = sleeper->wake_ns > m->now_ns ? sleeper->wake_ns : m->now_ns;
+  sleeper->wake_ns = 0;
+  sleeper->timed_out = 1;
+  make_runnable(m, sleeper);
+  return 1;
+}
+
+/* Nobody can run: let virtual time pass, ask the driver, or report the deadlock. */
+COLD static void idle(ds_machine *m)
+{
+  if (let_time_pass(m)) {
     return;
   }
   report_waiters(m); /* before the driver may judge: its verdict carries the report too */
@@ -127,8 +135,10 @@ static uint32_t account(ds_machine *m)
   m->steps += passed;
   m->current->position += passed;
   if (UNLIKELY(m->steps > m->step_limit)) {
-    finish(m, DS_UNKNOWN, DS_STEP_LIMIT, 0, "step limit of %lu scheduling points reached",
-           (unsigned long)m->step_limit);
+    if (m->in_tail) {
+      finish(m, DS_UNKNOWN, DS_STEP_LIMIT, 0, "a fair schedule does not end it either");
+    }
+    tail_begin(m);
   }
   return passed;
 }
@@ -158,7 +168,7 @@ static uint32_t pick(ds_machine *m, int32_t *horizon)
   *horizon = 1;
   const uint32_t next = m->strategy->pick(m, passed, horizon);
   m->had_choice = 1;
-  if (UNLIKELY(m->flags & DS_FLAG_RECORD) && next != quiet_default(m)) {
+  if (UNLIKELY(m->flags & DS_FLAG_RECORD) && !m->in_tail && next != quiet_default(m)) {
     record(m, DS_KIND_RUN, m->current->position - 1, next);
   }
   return next;

@@ -23,7 +23,7 @@ from drainstorm.verdict import Outcome
 TARGET = find_target(Path(__file__).parents[2] / "targets" / "defects")
 DEFECTS = load_defects(TARGET)
 SCHEDULES = 3000
-DEAR = {Outcome.HANG: 1, Outcome.STEP_LIMIT: 5}
+DEAR = {Outcome.HANG: 1, Outcome.LIVELOCK: 5, Outcome.STARVATION: 5}
 """Schedules of those whose every run reaches a bound: 300 ms and a millisecond each."""
 HIDDEN = [(name, model) for name, defect in DEFECTS.items() for model in defect.hidden_under]
 SEEN = [(name, model) for name in DEFECTS for model in MODELS if (name, model) not in HIDDEN]
@@ -106,7 +106,8 @@ def test_what_the_machine_does_not_simulate_is_named(
 
 def test_every_verdict_of_the_machine_itself_has_a_defect() -> None:
     not_judged_yet = {Outcome.USE_AFTER_RETURN}
-    of_a_case = {Outcome.OK, Outcome.RULE, Outcome.THREAD_LIMIT, Outcome.MEMORY_LIMIT}
+    limits = {Outcome.STEP_LIMIT, Outcome.THREAD_LIMIT, Outcome.MEMORY_LIMIT}
+    of_a_case = {Outcome.OK, Outcome.RULE, *limits}
     shown = Counter(defect.expected for defect in DEFECTS.values())
 
     assert set(Outcome) - of_a_case - not_judged_yet == set(shown)

@@ -108,7 +108,8 @@
   X(THREAD_TAKEN_FOR_GRANTED, thread_taken_for_granted)                                            \
   X(SHORT_READ_TAKEN_FOR_ALL, short_read_taken_for_all)                                            \
   X(INTERRUPTION_TAKEN_FOR_AN_END, interruption_taken_for_an_end)                                  \
-  X(LONGER_SLEEP_TAKEN_FOR_LATER, longer_sleep_taken_for_later)
+  X(LONGER_SLEEP_TAKEN_FOR_LATER, longer_sleep_taken_for_later)                                    \
+  X(ONE_WAITS_WHILE_THE_OTHER_WORKS_ON, one_waits_while_the_other_works_on)
 
 #define DECLARE_TWINS(code, name)                                                                  \
   void name(void);                                                                                 \

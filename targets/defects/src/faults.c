@@ -256,3 +256,46 @@ void loop_that_nobody_stops_fixed(void)
 {
   run_two(spin_visibly, stop_it, NULL);
 }
+
+static atomic_int go;
+
+static void *work_until_stopped(void *unused)
+{
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+  while (!get(&stop)) {
+    enter(&lock);
+    leave(&lock);
+    sched_yield();
+  }
+  return unused;
+}
+
+static void *stop_when_told(void *unused)
+{
+  while (!get(&go)) {
+    sched_yield();
+  }
+  put(&stop, 1);
+  return unused;
+}
+
+static void *tell_it(void *unused)
+{
+  put(&go, 1);
+  return unused;
+}
+
+void one_waits_while_the_other_works_on(void)
+{
+  run_two(work_until_stopped, stop_when_told, NULL);
+}
+
+void one_waits_while_the_other_works_on_fixed(void)
+{
+  pthread_t third;
+
+  pthread_create(&third, NULL, tell_it, NULL);
+  run_two(work_until_stopped, stop_when_told, NULL);
+  pthread_join(third, NULL);
+}

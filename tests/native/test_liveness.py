@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is what never ends told from what an unfair schedule, a timer or a counter only delays?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from drainstorm.build import build
+from drainstorm.case import MODELS, Case, Limits, Operation
+from drainstorm.machine import Machine, Strategy
+from drainstorm.replay import replay
+from drainstorm.spec import find_target
+from drainstorm.verdict import Outcome
+
+SPEC: Final = find_target(Path(__file__).parent / "liveness")
+STRATEGIES: Final = (
+    Strategy.random(1), Strategy.sticky_random(1, sticky=32), Strategy.pct(1, depth=3),
+)  # fmt: skip
+ENDLESS: Final = {
+    "spin_on_a_lost_lock": "FAIL livelock spin_lock",
+    "wait_for_nobody": "FAIL livelock await_flag",
+    "give_way_for_ever": "FAIL livelock take_both_or_none",
+    "barge": "FAIL starvation stop_it_politely",
+    "doze_for_ever": "FAIL livelock doze",
+}
+"""By scenario: how it fails."""
+SOUND: Final = (
+    "spin_on_a_lock", "wait_for_somebody", "lock_in_order", "take_a_ticket", "doze_until_woken",
+)  # fmt: skip
+SLOW: Final = ("spin_while_it_sleeps", "spin_until_a_time", "spin_a_number_of_times")
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    with Machine(build(SPEC)) as machine:
+        yield machine
+
+
+def case(name: str, model: str = "c11", steps: int = 500) -> Case:
+    program = (Operation(0, SPEC.operation_code(name)),)
+    return Case("liveness", program, limits=Limits(steps=steps, model=model))
+
+
+def test_every_scenario_has_an_expectation() -> None:
+    names = {operation.name for operation in SPEC.operations}
+    assert names == {*ENDLESS, *SOUND, *SLOW}
+
+
+@pytest.mark.parametrize("model", ["sc", "c11", "tso"])  # c11-graph: bounded stores per object
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_goes_round_for_ever_is_found(machine: Machine, name: str, model: str) -> None:
+    tried = case(name, model)
+    totals = machine.batch(tried, Strategy.pct(1, depth=3), 100, stop=False, twice=True)
+
+    assert totals.first_fail is not None
+    assert str(totals.first_fail) == ENDLESS[name]
+    assert totals.outcomes.keys() <= {Outcome.OK, Outcome.STEP_LIMIT, totals.first_fail.outcome}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.kind)
+@pytest.mark.parametrize("name", SOUND)
+def test_an_unfair_schedule_is_no_livelock(
+    machine: Machine, name: str, strategy: Strategy, model: str
+) -> None:
+    totals = machine.batch(case(name, model, steps=60), strategy, 300, stop=False, twice=True)
+
+    assert totals.first_fail is None
+    assert totals.outcomes.keys() <= {Outcome.OK, Outcome.STEP_LIMIT}
+    assert totals.outcomes[Outcome.OK]
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_what_only_takes_long_is_unknown(machine: Machine, name: str) -> None:
+    totals = machine.batch(case(name), Strategy.random(1), 20, stop=False, twice=True)
+
+    assert totals.outcomes == {Outcome.STEP_LIMIT: 20}
+    assert "500 scheduling points" in machine.run(case(name), Strategy.replay()).verdict.message
+
+
+def test_a_run_that_a_fair_schedule_ends_is_unknown_all_the_same(machine: Machine) -> None:
+    run = machine.run(case("wait_for_somebody", steps=2), Strategy.replay())
+
+    assert (run.verdict.kind, run.verdict.outcome) == ("UNKNOWN", Outcome.STEP_LIMIT)
+    assert 2 < run.steps < 30
+
+
+def test_a_livelock_names_who_goes_round_and_where(machine: Machine, tmp_path: Path) -> None:
+    totals = machine.batch(case("barge"), Strategy.pct(1, depth=3), 100)
+    assert totals.first_fail_strategy is not None
+    run = machine.run(case("barge"), totals.first_fail_strategy, record=True)
+    loops = {waiter.thread: waiter for waiter in run.waiters if waiter.kind == "loop"}
+    assert set(loops) == {1, 2}
+    assert "T2 never gets on" in run.verdict.message
+
+    recorded = replace(case("barge"), schedule=run.deviations)
+    lines = replay(recorded, SPEC, bug="").lines(tmp_path / "x.case", width=100)
+    assert lines[0].startswith("FAIL starvation stop_it_politely")
+    assert "Goes round for ever" in lines
+    assert any("T2 goes through stop_it_politely:" in line for line in lines)
+    assert any("step limit: each in turn now" in line for line in lines)
