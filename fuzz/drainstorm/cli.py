@@ -182,6 +182,8 @@ async def _hunt_plain(config: HuntConfig, view: View, control: object) -> int:
 
 
 def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
+    from drainstorm.result import REMARK_WORDS
+
     totals = summary.totals
     rate = totals.runs / summary.seconds if summary.seconds else 0.0
     meaning = 100 * totals.marked_any / totals.runs if totals.runs else 0.0
@@ -203,6 +205,8 @@ def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
         lines.append(
             f"  {totals.suppressed:,} schedules showed only data races that are known or suppressed"
         )
+    for word, count in totals.remarked.items():
+        lines.append(f"  remark: {count:,} schedules {REMARK_WORDS[word]}")
     if summary.blocks:
         lines.append(f"  {summary.blocks_seen} of {summary.blocks} basic blocks reached")
     if summary.known_failures:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from drainstorm import case as model
-from drainstorm import native
+from drainstorm import layout, native
 from drainstorm.case import Deviation, clean_text
 from drainstorm.errors import EngineError, StoreError, UsageError
 from drainstorm.result import (
     BOUNDS,
     EVENT_KINDS,
+    REMARKS,
     STRATEGY_KINDS,
     Event,
     Race,
@@ -70,7 +71,7 @@ class Machine:
         self._text = text_offset(built.path) if built.flavour == "cov" else 0
         self._lock = threading.Lock()  # held while the machine works
         self._gate = threading.Lock()  # held while the handle is used for a moment or dropped
-        self._prepared: tuple[Case, bytes, native.Case] | None = None
+        self._prepared: tuple[Case, bytes, layout.Case] | None = None
         self._counts: Callable[[Race], bool] | None = None
         self._handle: native.MachineHandle | None = _load(built.path)
 
@@ -213,7 +214,7 @@ class Machine:
         return found
 
     def _races(
-        self, handle: native.MachineHandle, found: Iterable[native.Race]
+        self, handle: native.MachineHandle, found: Iterable[layout.Race]
     ) -> tuple[Race, ...]:
         raws = list(found)
         places = self.symbols.locate({pc for r in raws for pc in (r.pc, r.other_pc) if pc})
@@ -271,14 +272,14 @@ class Machine:
             raise UsageError("this machine is closed")
         return self._handle
 
-    def _case(self, case: Case, data: bytes) -> native.Case:
+    def _case(self, case: Case, data: bytes) -> layout.Case:
         """The native form; the last one is kept, since one case is usually run many times."""
         if self._prepared is None or self._prepared[0] is not case or self._prepared[1] != data:
             relaxed = self._sites.offsets(case.relaxed)
             self._prepared = (case, data, _native_case(case, data, self.built.spec, relaxed))
         return self._prepared[2]
 
-    def _result(self, handle: native.MachineHandle, result: native.Result) -> Run:
+    def _result(self, handle: native.MachineHandle, result: layout.Result) -> Run:
         return Run(
             verdict=self._verdict(handle, result),
             steps=result.steps,
@@ -297,6 +298,7 @@ class Machine:
             events=self._events(handle, result.event_count),
             waiters=self._waiters(handle, result.waiter_count),
             races=self._races(handle, [raw for raw in handle.races() if raw.in_last_run]),
+            remarks=tuple(word for i, word in enumerate(REMARKS) if result.remarks >> i & 1),
         )
 
     def _events(self, handle: native.MachineHandle, count: int) -> tuple[Event, ...]:
@@ -350,7 +352,7 @@ class Machine:
         """What the driver calls an object; else its variable; else where it lies."""
         return self.symbols.variable(clean_text(handle.object_name(number)))
 
-    def _verdict(self, handle: native.MachineHandle, result: native.Result) -> Verdict:
+    def _verdict(self, handle: native.MachineHandle, result: layout.Result) -> Verdict:
         outcome = Outcome(result.outcome)
         site = clean_text(native.decode(result.site))
         message = clean_text(native.decode(result.message))
@@ -380,7 +382,7 @@ class Machine:
         )
 
     def _totals(
-        self, handle: native.MachineHandle, totals: native.Totals, strategy: Strategy
+        self, handle: native.MachineHandle, totals: layout.Totals, strategy: Strategy
     ) -> Totals:
         verdict, first = None, None
         if totals.failed:
@@ -419,6 +421,14 @@ class Machine:
             },
             exhausted=bool(totals.exhausted),
             bounded={name: n for name, n in zip(BOUNDS, totals.bounded, strict=True) if n},
+            remarked={name: n for name, n in zip(REMARKS, totals.remarked, strict=True) if n},
+            first_remarked={
+                name: strategy.with_seed(seed)
+                for name, n, seed in zip(
+                    REMARKS, totals.remarked, totals.first_remarked_seed, strict=True
+                )
+                if n
+            },
             outcomes={Outcome(i): count for i, count in enumerate(totals.outcome) if count},
             first_fail=verdict,
             first_fail_strategy=first,
@@ -442,7 +452,7 @@ def _load(path: Path) -> native.MachineHandle:
         Path(name).unlink(missing_ok=True)
 
 
-def _native_case(case: Case, data: bytes, spec: TargetSpec, relaxed: Iterable[int]) -> native.Case:
+def _native_case(case: Case, data: bytes, spec: TargetSpec, relaxed: Iterable[int]) -> layout.Case:
     if case.target != spec.name:
         raise UsageError(f"a case of target '{case.target}' cannot run on '{spec.name}'")
     ops = b"".join([bytes((op.actor, op.code, op.a, op.b)) for op in case.program])
@@ -450,7 +460,7 @@ def _native_case(case: Case, data: bytes, spec: TargetSpec, relaxed: Iterable[in
         [_DEVIATION.pack(d.position, d.thread, d.kind, d.answer) for d in case.schedule]
     )
     offsets = b"".join(_OFFSET.pack(offset) for offset in relaxed)
-    return native.Case(
+    return layout.Case(
         ops=ops,
         deviations=deviations,
         bytes=data,
@@ -467,15 +477,15 @@ def _native_case(case: Case, data: bytes, spec: TargetSpec, relaxed: Iterable[in
     )
 
 
-def _strategy(strategy: Strategy) -> native.Strategy:
-    return native.Strategy(
+def _strategy(strategy: Strategy) -> layout.Strategy:
+    return layout.Strategy(
         seed=strategy.seed & _SEED,
         kind=STRATEGY_KINDS.index(strategy.kind),
         sticky=strategy.sticky,
         pct_depth=strategy.pct_depth,
         pct_steps=strategy.pct_steps,
         obligations=strategy.obligations,
-        preemptions=native.PREEMPTIONS_ANY if strategy.preemptions < 0 else strategy.preemptions,
+        preemptions=layout.PREEMPTIONS_ANY if strategy.preemptions < 0 else strategy.preemptions,
     )
 
 

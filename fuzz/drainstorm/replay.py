@@ -11,7 +11,7 @@ from drainstorm.build import build
 from drainstorm.case import Expect
 from drainstorm.errors import CaseError
 from drainstorm.machine import Machine
-from drainstorm.result import Strategy, races_expected
+from drainstorm.result import REMARK_WORDS, Strategy, races_expected
 from drainstorm.shrink import Size
 from drainstorm.symbols import Symbols
 from drainstorm.verdict import Outcome
@@ -81,6 +81,7 @@ class Replay:
             lines.append(f"  relaxed atomic: {', '.join(map(str, self.case.relaxed))}")
         if verdict.outcome is Outcome.RACE:
             lines += [f"  {line}" for line in self.case.story]
+        lines += [f"  remark: the run {REMARK_WORDS[word]}" for word in run.remarks[-1:]]
         bug = f", with planted bug {self.built.bug}" if self.built.bug else ""
         lines.append(
             f"  {path}{bug}: {Size.of(self.case)}; {run.steps} points, {run.switches} switches, "

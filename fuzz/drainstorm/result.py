@@ -40,6 +40,15 @@ MARKS: Final = 8
 BOUNDS: Final = ("history", "stale-reads", "mixed-stores", "accesses", "store-buffer")
 """Names of the machine's approximations, by bit (DS_BOUND_* in engine.h)."""
 
+REMARKS: Final = ("timer", "masked")
+"""What is worth knowing of a run and no verdict, by bit (DS_REMARK_* in engine.h)."""
+
+REMARK_WORDS: Final = {
+    "timer": "went on only because of a timer while somebody waited for something else",
+    "masked": "would have stopped but for a timer, though what somebody waited for held already: "
+    "a lost wakeup that the timer hides",
+}
+
 _K = TypeVar("_K")
 
 
@@ -281,6 +290,7 @@ class Run:
     """One case run once. Hashes need hashes=True, deviations record=True, events trace=True.
 
     `races` are all of this run, suppressed ones too; the verdict names the first that is not.
+    `remarks` are words of REMARKS.
     """
 
     verdict: Verdict
@@ -300,6 +310,7 @@ class Run:
     events: tuple[Event, ...] = ()
     waiters: tuple[Waiter, ...] = ()
     races: tuple[Race, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +328,8 @@ class Totals:
         op_skipped: operations whose precondition did not hold, by operation name.
         observed: runs by the value that the driver observed; runs that observed none are missing.
         exhausted: every schedule was run ("exhaustive").
+        remarked: runs by remark (REMARKS); remarks that no run has are missing.
+        first_remarked: by remark, the strategy that repeats the first such run.
         bounded: runs in which the machine showed less than the memory model allows, by BOUNDS.
         outcomes: runs by outcome; outcomes that did not occur are missing.
         first_fail: verdict of the first failing run.
@@ -341,6 +354,8 @@ class Totals:
     observed: Mapping[int, int] = field(default_factory=dict)
     exhausted: bool = False
     bounded: Mapping[str, int] = field(default_factory=dict)
+    remarked: Mapping[str, int] = field(default_factory=dict)
+    first_remarked: Mapping[str, Strategy] = field(default_factory=dict)
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     first_fail: Verdict | None = None
     first_fail_strategy: Strategy | None = None
@@ -366,6 +381,8 @@ class Totals:
             observed=_sum(self.observed, other.observed),
             exhausted=self.exhausted or other.exhausted,
             bounded=_sum(self.bounded, other.bounded),
+            remarked=_sum(self.remarked, other.remarked),
+            first_remarked={**other.first_remarked, **self.first_remarked},
             outcomes=_sum(self.outcomes, other.outcomes),
             first_fail=first.first_fail,
             first_fail_strategy=first.first_fail_strategy,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OPERATIONS_SHOWN: Final = 6
 SWITCHES_SHOWN: Final = 6
 STALE_SHOWN: Final = 6
+WOKEN_SHOWN: Final = 6
 RACES_SHOWN: Final = 6
 MEANWHILE_SHOWN: Final = 3
 FRAMES_SHOWN: Final = 5
@@ -65,6 +66,7 @@ def tell(
     lines += _switches(run.events, schedule, spec, places)
     lines += _stale_reads(run.events, places)
     lines += _faults(run.events, spec, places)
+    lines += _woken(run.events)
     lines += _other_decisions(schedule)
     lines += _accesses(run, places)
     lines += waiter_lines(run.waiters, places)
@@ -193,6 +195,18 @@ def _faults(events: Sequence[Event], spec: TargetSpec, places: Mapping[int, str]
         place = place_words(event, places)
         task = f" ({event.task})" if event.task else ""
         lines.append(f"  T{event.thread}{task}: {event.text}" + (f" at {place}" if place else ""))
+    return lines
+
+
+def _woken(events: Sequence[Event]) -> list[str]:
+    """When everybody slept and only a timer let the run go on."""
+    woken = [event for event in events if event.kind == "woken"]
+    lines = [f"Went on by a timer only ({len(woken)})"] * bool(woken)
+    for event in woken[:WOKEN_SHOWN]:
+        task = f" ({event.task})" if event.task else ""
+        lines.append(f"  T{event.thread}{task} is woken {event.text}")
+    if len(woken) > WOKEN_SHOWN:
+        lines.append(f"  .. and {len(woken) - WOKEN_SHOWN} more")
     return lines
 
 

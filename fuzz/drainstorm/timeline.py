@@ -29,7 +29,7 @@ PLACE_COLUMN: Final = 40
 
 _REMARKABLE: Final = frozenset((
     "operation", "skip", "note", "fail", "create", "exit", "cas-failed", "trylock-failed",
-    "wait", "signal", "broadcast", "fault",
+    "wait", "signal", "broadcast", "fault", "woken",
 ))  # fmt: skip
 _CHANGES: Final = frozenset(("store", "rmw", "cas"))
 

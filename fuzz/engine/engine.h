@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 5 };
+enum { DS_ABI_VERSION = 6 };
 
 typedef struct ds_machine ds_machine;
 
@@ -183,6 +183,15 @@ enum {
   DS_BOUND_COUNT = 5,
 };
 
+/* What is worth knowing of a run and no verdict: nobody could run, and only because a timer's time
+ * had come the run went on ... */
+enum {
+  DS_REMARK_TIMER = 1,  /* ... while somebody was waiting for something else */
+  DS_REMARK_MASKED = 2, /* ... while what somebody waits for (as the driver said) held already:
+                           without the timer it would have been DS_LOST_WAKEUP */
+  DS_REMARK_COUNT = 2,
+};
+
 typedef struct ds_result {
   uint32_t verdict; /* DS_PASS, DS_UNKNOWN, DS_FAIL */
   uint32_t outcome; /* DS_OK .. */
@@ -202,10 +211,12 @@ typedef struct ds_result {
   uint32_t deviation_count, event_count, waiter_count; /* recorded, see below */
   uint32_t obligations; /* what RFF asked for: pass it to reproduce this very run */
   uint32_t bounds;      /* DS_BOUND_*: approximations of the machine that this run met */
-  uint64_t pc;          /* offset in the target's shared object, 0 = none */
-  uint64_t other_pc;    /* race: the earlier access; use after free: the free; 0 = none */
-  char rule[16];        /* "R1", empty when the machine itself judged */
-  char site[96];        /* the driver's name of the check, or the failed expression; stable */
+  uint32_t remarks;     /* DS_REMARK_* */
+  uint32_t reserved;
+  uint64_t pc;       /* offset in the target's shared object, 0 = none */
+  uint64_t other_pc; /* race: the earlier access; use after free: the free; 0 = none */
+  char rule[16];     /* "R1", empty when the machine itself judged */
+  char site[96];     /* the driver's name of the check, or the failed expression; stable */
   char message[256];
 } ds_result;
 
@@ -229,7 +240,9 @@ typedef struct ds_totals {
   uint64_t new_classes;      /* class hashes that this machine had not seen (DS_FLAG_HASH) */
   uint64_t op_done[256], op_skipped[256]; /* per operation code */
   uint64_t outcome[DS_OUTCOMES];
-  uint64_t bounded[DS_BOUND_COUNT]; /* runs that met DS_BOUND_* number i */
+  uint64_t bounded[DS_BOUND_COUNT];   /* runs that met DS_BOUND_* number i */
+  uint64_t remarked[DS_REMARK_COUNT]; /* runs with DS_REMARK_* number i, and the first one's seed */
+  uint64_t first_remarked_seed[DS_REMARK_COUNT];
   /* Distinct values that the driver gave to ds_observe(), and how many runs gave each; values
    * beyond the last place are counted in observations_lost. */
   uint64_t observed[DS_OBSERVATIONS], observed_runs[DS_OBSERVATIONS];

@@ -306,6 +306,8 @@ COLD NORETURN void finish(ds_machine *m, uint32_t verdict, uint32_t outcome, uin
                           const char *format, ...) __attribute__((format(printf, 5, 6)));
 COLD NORETURN void finish_rule(ds_machine *m, const char *rule, const char *site,
                                const char *format, va_list arguments);
+/* Everything that depends on the case and the flags but not on the seed. */
+void run_prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t flags);
 /* One run from a clean state under machine.strategy. */
 void run_once(ds_machine *m, uint64_t seed, ds_result *result);
 /* Fill the result without leaving: for the signal handler. */
@@ -377,8 +379,8 @@ static inline void ask_soon(ds_machine *m)
   }
 }
 
-/* Nobody can run, or nobody gets on: the next sleeper's time has come. 0 = nobody sleeps. */
-int let_time_pass(ds_machine *m);
+/* Nobody can run, or nobody gets on: the next sleeper's time has come. NULL = nobody sleeps. */
+fiber *let_time_pass(ds_machine *m);
 
 /* ------------------------------------------------------------------ tail.c */
 
@@ -478,6 +480,8 @@ uint32_t task_of(const ds_machine *m, const fiber *f);
 uint32_t current_task(const ds_machine *m);
 void report_waiters(ds_machine *m);
 void report_lost_wakeup(ds_machine *m); /* ends the run if what somebody waits for holds */
+/* Nobody can run, and this sleeper's time comes now: DS_REMARK_*. */
+void remark_timer(ds_machine *m, const fiber *woken);
 void fault_enter(ds_machine *m);
 void fault_leave(ds_machine *m);
 

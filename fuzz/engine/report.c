@@ -97,31 +97,80 @@ void report_waiters(ds_machine *m)
   }
 }
 
-/* What a task or, if it is none, a thread waits for. */
-static void judge_wakeup(ds_machine *m, const wakeup *w, uint32_t task_id, uint32_t thread,
-                         const char *what)
+static int holds(const wakeup *w)
 {
-  if (w->holds && w->holds(w->argument)) {
-    char who[8];
-    snprintf(who, sizeof who, "T%u", thread % 1000);
-    snprintf(m->result->site, sizeof m->result->site, "%s", what);
-    finish(m, DS_FAIL, DS_LOST_WAKEUP, 0, "lost wakeup: %s waits for %s, which holds already",
-           task_id ? ds_task_name(m, task_id) : who, what);
-  }
+  return w->holds && w->holds(w->argument);
 }
 
-void report_lost_wakeup(ds_machine *m)
+/* Somebody whose condition holds although nobody can run; who and for what. A thread that waits
+ * for a mutex has been woken and is out of it. */
+static int lost_wakeup(const ds_machine *m, const char **who, const char **what, char name[8])
 {
   for (uint32_t id = 1; id <= m->task_count; id++) {
     const task *t = &m->tasks[id];
-    if (t->live) {
-      judge_wakeup(m, &t->condition, id, 0, t->waits ? t->waits : "its-condition");
+    if (t->live && holds(&t->condition)) {
+      *who = ds_task_name(m, id);
+      *what = t->waits ? t->waits : "its-condition";
+      return 1;
     }
   }
   for (uint32_t i = 0; i < m->fiber_count; i++) {
     const fiber *f = &m->fibers[i];
-    if (!f->done) {
-      judge_wakeup(m, &f->condition, 0, i, "its-condition");
+    if (!f->done && f->waits_kind != DS_EV_LOCK && holds(&f->condition)) {
+      snprintf(name, 8, "T%u", i % 1000);
+      *who = name;
+      *what = "its-condition";
+      return 1;
     }
   }
+  return 0;
+}
+
+void report_lost_wakeup(ds_machine *m)
+{
+  const char *who, *what;
+  char name[8];
+
+  if (lost_wakeup(m, &who, &what, name)) {
+    snprintf(m->result->site, sizeof m->result->site, "%s", what);
+    finish(m, DS_FAIL, DS_LOST_WAKEUP, 0, "lost wakeup: %s waits for %s, which holds already", who,
+           what);
+  }
+}
+
+/* Does this thread wait for something that neither a timer nor the end of a thread is? Who waits
+ * for a mutex waits for what its owner waits for. */
+static int waits_for_an_event(const fiber *f)
+{
+  return !f->done && (f->waits_kind == DS_EV_WAIT || f->waits_kind == DS_EV_POLL ||
+                      f->waits_kind == DS_EV_READ || f->waits_kind == DS_EV_WRITE);
+}
+
+void remark_timer(ds_machine *m, const fiber *woken)
+{
+  const char *who = NULL, *what = NULL;
+  char name[8], line[128];
+  uint32_t remarks = 0;
+
+  for (uint32_t i = 0; i < m->fiber_count; i++) {
+    remarks |= waits_for_an_event(&m->fibers[i]) ? DS_REMARK_TIMER : 0;
+  }
+  for (uint32_t id = 1; id <= m->task_count; id++) {
+    remarks |= m->tasks[id].live && m->tasks[id].waits ? DS_REMARK_TIMER : 0;
+  }
+  if (lost_wakeup(m, &who, &what, name)) {
+    remarks = DS_REMARK_TIMER | DS_REMARK_MASKED;
+  }
+  m->result->remarks |= remarks;
+  if (!remarks || !(m->flags & DS_FLAG_TRACE)) {
+    return;
+  }
+  snprintf(line, sizeof line, "by a timer only%s%s%s%s%s", who ? ": " : "", who ? who : "",
+           who ? " waits for " : "", who ? what : "", who ? ", which holds already" : "");
+  const uint32_t text = text_add(m, line);
+  ds_event *e = event_add(m, DS_EV_WOKEN);
+  e->text = text;
+  e->thread = woken->id;
+  e->task = (uint16_t)task_of(m, woken);
+  e->position = woken->position ? woken->position - 1 : 0;
 }

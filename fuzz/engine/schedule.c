@@ -93,24 +93,27 @@ static fiber *next_sleeper(ds_machine *m)
       m, inject(m, DS_KIND_TIMER, sleepers, "a later timer fires first", m->current->op.pc));
 }
 
-int let_time_pass(ds_machine *m)
+fiber *let_time_pass(ds_machine *m)
 {
   fiber *sleeper = next_sleeper(m);
 
   if (!sleeper) {
-    return 0;
+    return NULL;
   }
   m->now_ns = sleeper->wake_ns > m->now_ns ? sleeper->wake_ns : m->now_ns;
   sleeper->wake_ns = 0;
   sleeper->timed_out = 1;
   make_runnable(m, sleeper);
-  return 1;
+  return sleeper;
 }
 
 /* Nobody can run: let virtual time pass, ask the driver, or report the deadlock. */
 COLD static void idle(ds_machine *m)
 {
-  if (let_time_pass(m)) {
+  const fiber *woken = let_time_pass(m);
+
+  if (woken) {
+    remark_timer(m, woken);
     return;
   }
   report_waiters(m); /* before the driver may judge: its verdict carries the report too */

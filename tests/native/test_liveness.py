@@ -32,6 +32,13 @@ ENDLESS: Final = {
 SOUND: Final = (
     "spin_on_a_lock", "wait_for_somebody", "lock_in_order", "take_a_ticket", "doze_until_woken",
 )  # fmt: skip
+TIMED: Final = {
+    "timer_hides_a_lost_wakeup": {"timer", "masked"},
+    "signal_comes_before_the_timer": set[str](),
+    "wait_for_a_sleeper": {"timer"},
+    "sleep_only": set[str](),
+}
+"""By scenario: what is remarked of some of its runs."""
 SLOW: Final = ("spin_while_it_sleeps", "spin_until_a_time", "spin_a_number_of_times")
 
 
@@ -48,7 +55,7 @@ def case(name: str, model: str = "c11", steps: int = 500) -> Case:
 
 def test_every_scenario_has_an_expectation() -> None:
     names = {operation.name for operation in SPEC.operations}
-    assert names == {*ENDLESS, *SOUND, *SLOW}
+    assert names == {*ENDLESS, *SOUND, *SLOW, *TIMED}
 
 
 @pytest.mark.parametrize("model", ["sc", "c11", "tso"])  # c11-graph: bounded stores per object
@@ -104,3 +111,38 @@ def test_a_livelock_names_who_goes_round_and_where(machine: Machine, tmp_path: P
     assert "Goes round for ever" in lines
     assert any("T2 goes through stop_it_politely:" in line for line in lines)
     assert any("step limit: each in turn now" in line for line in lines)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("name", "remarks"), TIMED.items())
+def test_a_run_that_goes_on_by_a_timer_only_is_remarked(
+    machine: Machine, name: str, remarks: set[str], model: str
+) -> None:
+    totals = machine.batch(case(name, model), Strategy.random(1), 300, stop=False, twice=True)
+
+    assert totals.passed == totals.runs == 300  # a remark is no verdict
+    assert totals.remarked.keys() == totals.first_remarked.keys() == remarks
+    for remark, strategy in totals.first_remarked.items():
+        assert remark in machine.run(case(name, model), strategy).remarks
+
+
+def test_the_story_says_what_the_timer_hides(machine: Machine, tmp_path: Path) -> None:
+    tried = case("timer_hides_a_lost_wakeup")
+    first = machine.batch(tried, Strategy.random(1), 300).first_remarked["masked"]
+    run = machine.run(tried, first, record=True)
+    lines = replay(replace(tried, schedule=run.deviations), SPEC, bug="").lines(
+        tmp_path / "x.case", width=160
+    )
+
+    assert lines[0].startswith("PASS")
+    assert any("a lost wakeup that the timer hides" in line for line in lines[1:4])
+    assert "Went on by a timer only (1)" in lines
+    waits = "woken by a timer only: T0 waits for its-condition, which holds already"
+    assert sum(waits in line for line in lines) == 2  # in the story and in the timeline
+
+
+def test_time_stands_still_while_anybody_can_run(machine: Machine) -> None:
+    for seed in range(100):
+        run = machine.run(case("signal_comes_before_the_timer"), Strategy.random(seed))
+        assert run.virtual_ns == 0
+        assert machine.run(case("sleep_only"), Strategy.random(seed)).virtual_ns >= 500_000

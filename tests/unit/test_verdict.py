@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drainstorm import case, native, result
+from drainstorm import case, layout, native, result
 from drainstorm.case import Expect
 from drainstorm.verdict import Outcome, Signature, Verdict
 
@@ -26,16 +26,16 @@ def test_the_words_are_those_of_the_engine() -> None:
     assert [(Outcome(int(number)).name, name) for name, number in outcomes[:-1]] == [
         (name, name) for name, _ in outcomes[:-1]
     ]
-    assert outcomes[-1] == ("OUTCOMES", str(native.OUTCOMES))
+    assert outcomes[-1] == ("OUTCOMES", str(layout.OUTCOMES))
     assert numbered("DS_EV_") == list(result.EVENT_KINDS)
     assert numbered("DS_STRATEGY_") == list(result.STRATEGY_KINDS)
     assert numbered("DS_KIND_") == list(case.KINDS)
     assert numbered("DS_MODEL_") == list(case.MODELS)
     assert f"DS_ABI_VERSION = {native.ABI_VERSION} " in HEADER
-    assert f"DS_MARKS = {native.MARKS} " in HEADER
-    assert result.MARKS == native.MARKS
+    assert f"DS_MARKS = {layout.MARKS} " in HEADER
+    assert result.MARKS == layout.MARKS
     bounds = numbered("DS_BOUND_")[:-1]
-    assert len(bounds) == len(result.BOUNDS) == native.BOUNDS
+    assert len(bounds) == len(result.BOUNDS) == layout.BOUNDS
     assert f"DS_THREAD_MAX = {case.THREADS_MAX} " in HEADER
 
 

@@ -4,11 +4,18 @@
 #include "operations.h"
 #include "scenarios.h"
 
+static bool holds(void *unused)
+{
+  (void)unused;
+  return is_raised;
+}
+
 void ds_driver_main(void)
 {
   ds_operation op;
 
   while (ds_next(ACTOR_MAIN_FIRST, &op)) {
+    ds_task_condition(0, holds, NULL);
     switch (op.code) {
 #define CASE(code, name)                                                                           \
   case OP_##code:                                                                                  \

@@ -3,6 +3,8 @@
 #ifndef SCENARIOS_H
 #define SCENARIOS_H
 
+#include <stdbool.h>
+
 #define SCENARIOS(X)                                                                               \
   X(SPIN_ON_A_LOST_LOCK, spin_on_a_lost_lock)                                                      \
   X(SPIN_ON_A_LOCK, spin_on_a_lock)                                                                \
@@ -16,10 +18,16 @@
   X(DOZE_UNTIL_WOKEN, doze_until_woken)                                                            \
   X(SPIN_WHILE_IT_SLEEPS, spin_while_it_sleeps)                                                    \
   X(SPIN_UNTIL_A_TIME, spin_until_a_time)                                                          \
-  X(SPIN_A_NUMBER_OF_TIMES, spin_a_number_of_times)
+  X(SPIN_A_NUMBER_OF_TIMES, spin_a_number_of_times)                                                \
+  X(TIMER_HIDES_A_LOST_WAKEUP, timer_hides_a_lost_wakeup)                                          \
+  X(SIGNAL_COMES_BEFORE_THE_TIMER, signal_comes_before_the_timer)                                  \
+  X(WAIT_FOR_A_SLEEPER, wait_for_a_sleeper)                                                        \
+  X(SLEEP_ONLY, sleep_only)
 
 #define DECLARE(code, name) void name(void);
 SCENARIOS(DECLARE)
 #undef DECLARE
+
+extern bool is_raised; /* what main waits for in timers.c; the driver reads it */
 
 #endif
