@@ -3,6 +3,7 @@
  * Coroutine actors: each performs its script inside a coroutine of the target and ends. Who holds
  * the lock at the end of its script releases it first.
  */
+#include "colocks.h"
 #include "rules.h"
 
 #include "aio/co_sleep.h"
@@ -85,6 +86,7 @@ static void script_run(void *opaque)
   self->home = self->arrives;
   self->arrives = NO_CONTEXT;
   perform_script(ACTOR_CO_FIRST + number_of(self));
+  colocks_release(number_of(self));
   if (holds_lock(self)) {
     read_unlock(self);
   }

@@ -80,6 +80,7 @@ typedef struct Ghost {
   GhostGraph graph;
   uint8_t created;       /* contexts created so far, the main one included */
   uint8_t main_bh_depth; /* bottom halves of the main context that are on the stack */
+  bool all_wait;         /* nothing can run, and all who have not ended wait for somebody to come */
   bool closing;          /* main's program is over and it polls until all have ended */
 } Ghost;
 

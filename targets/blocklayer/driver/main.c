@@ -2,11 +2,13 @@
 /*
  * The driver's frame: main's script, the end of a program, and what an idle machine means.
  *
- * No program can hang by itself: what holds a lock lets go of it at the end of its script, and
- * nothing waits for anything else. The end wakes nobody: main sleeps in the event loop like at
- * any other time, and is told with EINTR that all is quiet.
+ * No program can hang by itself: what holds a lock lets go of it at the end of its script. The end
+ * wakes nobody: main sleeps in the event loop like at any other time, and is told with EINTR that
+ * all is quiet. Only then it lets go, by the target's own means, who still waits for somebody to
+ * come; who should have been woken before has been found by the rules.
  */
 #include "jobs.h"
+#include "colocks.h"
 #include "rules.h"
 
 #include "aio/main_loop.h"
@@ -19,6 +21,7 @@ static void close_program(void);
 void ds_driver_main(void)
 {
   contexts_init();
+  colocks_init();
   nodes_init();
   perform_script(ACTOR_MAIN_FIRST);
   close_program();
@@ -33,6 +36,10 @@ static void close_program(void)
   ghost.closing = true;
   while (!all_ended()) {
     aio_poll(qemu_get_aio_context(), true);
+    if (ghost.all_wait) {
+      ghost.all_wait = false;
+      waits_close();
+    }
   }
   contexts_close();
   rule_conservation();
@@ -51,8 +58,10 @@ int ds_driver_idle(void)
   rule_notification();
   rule_wakeup();
   rule_job_wakeup();
+  rule_colocks_idle();
   bool quiet = ghost.closing && ghost.lock.wrlock_depth == 0 && ds_thread_in_poll(MAIN_THREAD);
-  return quiet && all_ended() ? MAIN_THREAD : DS_IDLE_STUCK;
+  ghost.all_wait = quiet && bottom_halves_ended() && waits_only();
+  return quiet && (all_ended() || ghost.all_wait) ? MAIN_THREAD : DS_IDLE_STUCK;
 }
 
 unsigned choose(unsigned operand, uint32_t usable, unsigned count)

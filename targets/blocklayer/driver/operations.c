@@ -5,6 +5,7 @@
  */
 #include "ghost.h"
 #include "jobs.h"
+#include "colocks.h"
 
 enum {
   MAIN = 1 << 0, /* the main thread, outside of coroutines */
@@ -44,6 +45,20 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_JOB_MOVE] = {MAIN, op_job_move},
     [OP_JOB_FAIL] = {MAIN, op_job_fail},
     [OP_JOB_ENTER] = {MAIN, op_job_enter},
+    [OP_CO_LOCK] = {COROUTINE, op_co_lock},
+    [OP_CO_UNLOCK] = {COROUTINE, op_co_unlock},
+    [OP_CO_RDLOCK] = {COROUTINE, op_co_rdlock},
+    [OP_CO_WRLOCK] = {COROUTINE, op_co_wrlock},
+    [OP_CO_RWUNLOCK] = {COROUTINE, op_co_rwunlock},
+    [OP_CO_UPGRADE] = {COROUTINE, op_co_upgrade},
+    [OP_CO_DOWNGRADE] = {COROUTINE, op_co_downgrade},
+    [OP_QUEUE_WAIT] = {COROUTINE, op_queue_wait},
+    [OP_QUEUE_WAKE] = {ANYWHERE, op_queue_wake},
+    [OP_QUEUE_WAKE_ALL] = {ANYWHERE, op_queue_wake_all},
+    [OP_NAP] = {COROUTINE, op_nap},
+    [OP_DOZE] = {COROUTINE, op_doze},
+    [OP_WAKE] = {ANYWHERE, op_wake},
+    [OP_CALL] = {COROUTINE, op_call},
 };
 
 static unsigned kind_of(unsigned actor)
@@ -64,7 +79,9 @@ static bool perform(unsigned actor, const ds_operation *op)
   unsigned kind = kind_of(actor);
   bool done = (row->who & kind) && row->perform(actor, op);
 
-  if (kind == MAIN) {
+  if (kind == COROUTINE) {
+    rule_home(actor - ACTOR_CO_FIRST);
+  } else if (kind == MAIN) {
     contexts_reap();
   }
   return done;

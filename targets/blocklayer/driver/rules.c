@@ -40,6 +40,8 @@ void rule_reader_entered(unsigned coroutine)
 
 void rule_writer_entered(void)
 {
+  DS_CHECK(has_writer(), "R1", "writer-unannounced",
+           "bdrv_graph_wrlock returned, but has_writer is 0: readers come in");
   DS_CHECK(ghost.lock.holders == 0, "R1", "writer-beside-reader",
            "bdrv_graph_wrlock returned while co%d holds the read lock",
            __builtin_ffs((int)ghost.lock.holders));
@@ -97,6 +99,11 @@ void rule_wakeup(void)
     DS_CHECK(
         counted_readers() != 0, "R4", "writer-asleep",
         "the writer sleeps in bdrv_graph_wrlock, but no reader is left and nobody will wake it");
+    for (unsigned i = 0; i < COROUTINES; i++) {
+      DS_CHECK(!sleeps_in_rdlock(&ghost.coroutines[i]), "R4", "reader-behind-writer",
+               "co%u sleeps in bdrv_graph_co_rdlock, although the writer is still waiting itself",
+               i + 1);
+    }
     return;
   }
   if (has_writer() || ghost.lock.writer != NO_WRITER || ghost.lock.wrlock_depth > 0) {

@@ -29,12 +29,12 @@ void coroutine_fn qemu_co_sleep(QemuCoSleep *w)
   if (atomic_compare_exchange_strong_explicit(&w->to_wake, &before, self, memory_order_acq_rel,
                                               memory_order_acquire)) {
     qemu_coroutine_yield();
-    return;
+  } else {
+    assert(before == CO_SLEEP_WOKEN); /* else two sleep in one bed */
+    aio_co_unclaim(self);
   }
-  assert(before == CO_SLEEP_WOKEN); /* else two sleep in one bed */
-  /* Acquire: another waker may have come in between. */
+  /* Whoever has left a mark by now: we look again anyway. Acquire: at what it wrote. */
   atomic_exchange_explicit(&w->to_wake, NULL, memory_order_acquire);
-  aio_co_unclaim(self);
 }
 
 void qemu_co_sleep_wake(QemuCoSleep *w)

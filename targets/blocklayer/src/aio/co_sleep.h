@@ -30,8 +30,9 @@ void coroutine_fn qemu_co_sleep_ns_wakeable(QemuCoSleep *w, int64_t nanoseconds)
 /* Sleep until somebody wakes `w`. */
 void coroutine_fn qemu_co_sleep(QemuCoSleep *w);
 
-/* End the sleep in `w`, this one or the next. Any thread, inside or outside of coroutines. Several
- * wakeups before a sleep count as one. What was written before is visible to who wakes up. */
+/* End the sleep in `w`, this one or the next. Any thread, inside or outside of coroutines. All
+ * wakeups until the sleeper goes on count as one. What was written before is visible to who wakes
+ * up. */
 void qemu_co_sleep_wake(QemuCoSleep *w);
 
 #endif

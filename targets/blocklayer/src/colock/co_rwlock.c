@@ -13,13 +13,6 @@
 
 enum { WRITER_INSIDE = -1 };
 
-/* A place in the queue; on the waiter's stack. */
-struct CoRwTicket {
-  bool read;
-  Coroutine *co;
-  CoRwTicket *next;
-};
-
 static void wait_for_turn(CoRwlock *lock, bool read);
 static void wake_first_and_unlock(CoRwlock *lock);
 static bool let_in(CoRwlock *lock, bool read);

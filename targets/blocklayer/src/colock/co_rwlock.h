@@ -10,7 +10,13 @@
 
 #include <stdbool.h>
 
+/* A place in the queue; on the waiter's stack. */
 typedef struct CoRwTicket CoRwTicket;
+struct CoRwTicket {
+  bool read;
+  Coroutine *co;
+  CoRwTicket *next;
+};
 
 /* All zero = free. */
 typedef struct CoRwlock {
