@@ -222,13 +222,11 @@ void *sim_mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_
 }
 
 /* The stack is gone: whoever still looks at what was on it is told so. */
-static void close_slot(ds_machine *m, uint32_t slot, uintptr_t pc)
+static void close_stack(ds_machine *m, uintptr_t bottom, size_t bytes, uintptr_t pc)
 {
-  const uintptr_t bottom = (uintptr_t)slots_of(m) + (size_t)slot * SLOT_BYTES;
   uint32_t untouched = 0;
 
-  for (uintptr_t at = bottom + SLOT_BYTES - 8; at > bottom && untouched < UNTOUCHED_CELLS;
-       at -= 8) {
+  for (uintptr_t at = bottom + bytes - 8; at > bottom && untouched < UNTOUCHED_CELLS; at -= 8) {
     if (touched(m, cell_of(m, at))) {
       access_close(m, at, 8, pc);
       untouched = 0;
@@ -243,8 +241,12 @@ int sim_munmap(void *address, size_t bytes)
 {
   ds_machine *m = ds_current;
   const uint32_t slot = slot_of(m, (uintptr_t)address);
+  const uintptr_t in_slot = ((uintptr_t)address - (uintptr_t)slots_of(m)) % SLOT_BYTES;
 
   finish_staged(m);
+  if (slot != NOBODY && (in_slot || bytes > SLOT_BYTES)) {
+    finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "not simulated: munmap of a part of a stack");
+  }
   if (slot == NOBODY) {
     if (header_of(m, address, CALLER)->bytes != bytes) {
       finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "not simulated: munmap of a part of a mapping");
@@ -252,7 +254,7 @@ int sim_munmap(void *address, size_t bytes)
     give_back(m, address, CALLER);
   } else if (m->model) {
     m->model->settle(m, 0);
-    close_slot(m, slot, CALLER);
+    close_stack(m, (uintptr_t)address, bytes & ~(size_t)7, CALLER);
   } else {
     m->slot_next_free[slot] = m->free_slot;
     m->free_slot = (uint16_t)slot;

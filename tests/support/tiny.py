@@ -23,7 +23,7 @@ name = "work"
 actors = ["main"]
 """
 
-_DRIVER = """
+DRIVER = """
 #include "driver.h"
 void work(void);
 void ds_driver_main(void)
@@ -40,15 +40,18 @@ int ds_driver_idle(void)
 """
 
 
-def tiny_target(folder: Path, source: str, *, not_simulated: tuple[str, ...] = ()) -> TargetSpec:
+def tiny_target(
+    folder: Path, source: str, *, driver: str = DRIVER, not_simulated: tuple[str, ...] = ()
+) -> TargetSpec:
     """Write the target into a folder that exists.
 
     Args:
-        source: What stands in work.c, which must define `void work(void)`.
+        source: What stands in work.c, which must define `void work(void)` for the usual driver.
+        driver: What stands in driver.c.
         not_simulated: The key of this name in target.toml.
     """
     quoted = ", ".join(f'"{name}"' for name in not_simulated)
     (folder / "target.toml").write_text(_DESCRIPTION.format(not_simulated=quoted))
-    (folder / "driver.c").write_text(_DRIVER)
+    (folder / "driver.c").write_text(driver)
     (folder / "work.c").write_text(source)
     return load_target(folder / "target.toml")

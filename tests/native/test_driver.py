@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the machine do with what a driver and its target tell it what driver.h says?
+
+Stacks that the target switches itself, logical tasks on them and parked ones, ghost state.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drainstorm.build import build
+from drainstorm.case import Case, Operation
+from drainstorm.machine import Machine
+from drainstorm.replay import replay
+from drainstorm.result import Run, Strategy
+from drainstorm.verdict import Outcome
+from support.tiny import tiny_target
+
+GO = Case("tiny", (Operation(0, 1),))
+
+STACKS = r"""
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+enum { BYTES = 16384 };
+
+char *make_stack(void)
+{
+  const int access = PROT_READ | PROT_WRITE, kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK;
+  return mmap(NULL, BYTES, access, kind, -1, 0);
+}
+
+/* Run the body on another stack; frame pointers lead back to this one. */
+__attribute__((noinline)) void call_on(char *stack, void (*body)(void))
+{
+  __asm__ volatile("movq %%rsp, %%rbx\n\tmovq %0, %%rsp\n\tcall *%1\n\tmovq %%rbx, %%rsp"
+                   :
+                   : "r"(stack + BYTES), "r"(body)
+                   : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc",
+                     "memory");
+}
+
+static volatile int never;
+static int dive(volatile int *above)
+{
+  volatile int frame[100];
+  frame[0] = *above;
+  return never ? 0 : dive(frame) + 1;
+}
+
+void dive_deep(void)
+{
+  volatile int start = 1;
+  dive(&start);
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int steps;
+
+void take_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void make_a_step(void)
+{
+  atomic_fetch_add(&steps, 1);
+}
+"""
+
+DECLARED = r"""
+#include "driver.h"
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/mman.h>
+char *make_stack(void);
+void call_on(char *stack, void (*body)(void));
+void dive_deep(void);
+void take_lock(void);
+void make_a_step(void);
+int ds_driver_idle(void) { return DS_IDLE_STUCK; }
+"""
+
+
+def run(folder: Path, driver: str, source: str = STACKS) -> Run:
+    """Two runs of the target, which are the same; the second is returned."""
+    with Machine(build(tiny_target(folder, source, driver=DECLARED + driver))) as machine:
+        first = machine.run(GO, Strategy.replay(), trace=True)
+        second = machine.run(GO, Strategy.replay(), trace=True)
+        assert first.verdict == second.verdict
+        return second
+
+
+def test_a_stack_that_the_target_switches_has_a_guard_page(tmp_path: Path) -> None:
+    verdict = run(tmp_path, "void ds_driver_main(void) { call_on(make_stack(), dive_deep); }")
+
+    assert verdict.verdict.outcome is Outcome.STACK
+    assert verdict.verdict.site == "dive"
+
+
+def test_a_stack_that_was_given_back_is_freed_memory(tmp_path: Path) -> None:
+    source = STACKS + "void look(char *at) { *(volatile char *)at = 1; }\n"
+    driver = """
+void look(char *at);
+void ds_driver_main(void)
+{
+  char *stack = make_stack();
+  call_on(stack, make_a_step);
+  look(stack + 16384 - 16);
+  munmap(stack, 16384);
+  look(stack + 16384 - 16);
+}
+"""
+    verdict = run(tmp_path, driver, source).verdict
+    assert (verdict.outcome, verdict.site) == (Outcome.USE_AFTER_FREE, "look")
+
+
+TASKS = """
+static unsigned parked, running;
+static void rest(void) { ds_task_bind_stack(parked); make_a_step(); }
+static void block(void) { ds_task_bind_stack(running); take_lock(); }
+static void *on_a_thread(void *unused) { call_on(make_stack(), block); return unused; }
+void ds_driver_main(void)
+{
+  pthread_t thread;
+  parked = ds_task_create("co", 1);
+  running = ds_task_create("co", 2);
+  call_on(make_stack(), rest);
+  ds_task_waits(parked, "its turn", running, -1);
+  take_lock();
+  pthread_create(&thread, NULL, on_a_thread, NULL);
+  pthread_join(thread, NULL);
+}
+"""
+
+
+def test_a_deadlock_names_the_task_on_a_stack_and_the_parked_one(tmp_path: Path) -> None:
+    found = run(tmp_path, TASKS)
+    waiting = {waiter.task or f"T{waiter.thread}": waiter for waiter in found.waiters}
+
+    assert found.verdict.outcome is Outcome.DEADLOCK
+    assert set(waiting) == {"T0", "co1", "co2"}
+    assert (waiting["co2"].thread, waiting["co2"].kind, waiting["co2"].holder) == (1, "lock", 0)
+    assert (waiting["co1"].thread, waiting["co1"].text) == (-1, "its turn")
+    assert waiting["co1"].holder_task == "co2"
+
+
+def test_a_stack_is_walked_from_a_switched_one_to_the_threads_own(tmp_path: Path) -> None:
+    with Machine(build(tiny_target(tmp_path, STACKS, driver=DECLARED + TASKS))) as machine:
+        waiters = machine.run(GO, Strategy.replay()).waiters
+        stack = next(waiter.stack for waiter in waiters if waiter.task == "co2")
+        functions = [machine.symbols[pc].function for pc in stack]
+
+    assert functions == ["take_lock", "block", "call_on", "on_a_thread"]
+
+
+def test_the_report_says_where_a_parked_task_was_last_seen(tmp_path: Path) -> None:
+    spec = tiny_target(tmp_path, STACKS, driver=DECLARED + TASKS)
+    report = replay(GO, spec, bug="").lines(Path("x.case"), width=100)
+
+    at = report.index("  co1 waits for its turn, held by co2")
+    assert report[at + 1].startswith("     last seen at make_a_step:")
+    assert any("fetch" in line or "update steps 0 -> 1" in line for line in report)
+
+
+GHOSTS = """
+static int ghost;
+static void *work(void *unused)
+{
+  for (int i = 0; i < 100; i++) { ghost++; }
+  make_a_step();
+  return unused;
+}
+void ds_driver_main(void)
+{
+  pthread_t one, other;
+  pthread_create(&one, NULL, work, NULL);
+  pthread_create(&other, NULL, work, NULL);
+  pthread_join(one, NULL);
+  pthread_join(other, NULL);
+  DS_CHECK(ghost == 200, "R1", "ghost", "%d", ghost);
+}
+"""
+
+
+def test_ghost_state_is_no_race_and_offers_no_choice(tmp_path: Path) -> None:
+    with Machine(build(tiny_target(tmp_path, STACKS, driver=DECLARED + GHOSTS))) as machine:
+        totals = machine.batch(GO, Strategy.random(1), 500, stop=False)
+        assert totals.passed == 500
+        assert machine.races() == ()
+        assert totals.steps < 500 * 15  # 200 additions of both threads are none of them
+
+
+IDLE = """
+#include <poll.h>
+static bool asked;
+void ds_driver_main(void)
+{
+  struct pollfd none = {.fd = -1};
+  const int answer = poll(&none, 1, -1);
+  DS_CHECK(answer == -1 && asked, "R1", "interrupted", "%d", answer);
+}
+"""
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [("0", "PASS"), ("DS_IDLE_STUCK", "FAIL")])
+def test_an_end_condition_wakes_nobody_but_whom_the_driver_names(
+    tmp_path: Path, answer: str, verdict: str
+) -> None:
+    driver = DECLARED.replace("int ds_driver_idle(void) { return DS_IDLE_STUCK; }", "")
+    idle = f"int ds_driver_idle(void) {{ asked = true; return {answer}; }}\n"
+    with Machine(build(tiny_target(tmp_path, STACKS, driver=driver + IDLE + idle))) as machine:
+        assert machine.run(GO, Strategy.replay()).verdict.kind == verdict
