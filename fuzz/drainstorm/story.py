@@ -8,6 +8,7 @@ just before something; what others did to the same object until it went on is th
 from __future__ import annotations
 
 from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.case import FAULTS, KINDS
@@ -69,7 +70,8 @@ def tell(
     lines += _woken(run.events)
     lines += _other_decisions(schedule)
     lines += _accesses(run, places)
-    lines += waiter_lines(run.waiters, places)
+    parked = {e.task: place for e in run.events if e.task and (place := place_words(e, places))}
+    lines += waiter_lines(run.waiters, places, parked=parked)
     return lines
 
 
@@ -235,8 +237,18 @@ def _accesses(run: Run, places: Mapping[int, str]) -> list[str]:
     return lines
 
 
-def waiter_lines(waiters: Sequence[Waiter], places: Mapping[int, str]) -> list[str]:
-    """Who waits for what, who holds it, and where in the source."""
+def waiter_lines(
+    waiters: Sequence[Waiter],
+    places: Mapping[int, str],
+    *,
+    parked: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
+    """Who waits for what, who holds it, and where in the source.
+
+    Args:
+        parked: Where each task was last seen, by name: all that is known of one that no thread
+            runs.
+    """
     if not waiters:
         return []
     goes_round = any(waiter.kind == "loop" for waiter in waiters)
@@ -260,4 +272,6 @@ def waiter_lines(waiters: Sequence[Waiter], places: Mapping[int, str]) -> list[s
         frames = [places[pc] for pc in waiter.stack if places.get(pc)][:FRAMES_SHOWN]
         if frames:
             lines.append(f"     in {' < '.join(frames)}")
+        elif waiter.thread < 0 and waiter.task in parked:
+            lines.append(f"     last seen at {parked[waiter.task]}")
     return lines

@@ -44,8 +44,8 @@ def calling(name: str) -> str:
     return f"#define _GNU_SOURCE\n{includes}\nvoid work(void);\nvoid work(void) {{ {statement} }}\n"
 
 
-def run(folder: Path, source: str, **keys: tuple[str, ...]) -> Run:
-    with Machine(build(tiny_target(folder, source, **keys))) as machine:
+def run(folder: Path, source: str, *, not_simulated: tuple[str, ...] = ()) -> Run:
+    with Machine(build(tiny_target(folder, source, not_simulated=not_simulated))) as machine:
         return machine.run(GO, Strategy.replay())
 
 
