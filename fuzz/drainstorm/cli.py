@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from drainstorm.case import Case
     from drainstorm.hunt import Control, HuntConfig, Summary
     from drainstorm.machine import Machine
+    from drainstorm.result import Totals
     from drainstorm.spec import Fault, TargetSpec
     from drainstorm.verify import Verified
     from drainstorm.view import View
@@ -192,13 +193,16 @@ def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
         f"{summary.programs:,} programs, {summary.seconds:.1f} s ({rate:,.0f}/s)"
         + (", interrupted" if interrupted else ""),
         f"  {totals.new_classes:,} distinct traces, {meaning:.0f} % of the schedules meant "
-        f"something (a mark of the driver), {totals.unknown:,} UNKNOWN, "
+        f"something (a mark of the driver), {_unknown_words(totals)}, "
         f"{100 * totals.skipped_share:.1f} % of the operations skipped",
     ]
     lines.append(
         f"  chance that the next schedule shows a new trace: {100 * totals.unseen_share:.2g} % "
         "(Good-Turing)"
     )
+    if totals.bounded:
+        met = ", ".join(f"{name} in {count:,}" for name, count in totals.bounded.items())
+        lines.append(f"  schedules in which the machine kept less than there was: {met}")
     for name, count in summary.suppressed.items():
         lines.append(f"  suppressed: {name}, in {count:,} schedules")
     if totals.suppressed:
@@ -212,6 +216,12 @@ def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
     if summary.known_failures:
         lines.append(f"  {summary.known_failures:,} more failing schedules, all of known kinds")
     return lines
+
+
+def _unknown_words(totals: Totals) -> str:
+    """How many schedules reached a limit, and which."""
+    limits = [f"{o.word} {n:,}" for o, n in totals.outcomes.items() if o.kind == "UNKNOWN"]
+    return f"{totals.unknown:,} UNKNOWN" + (f" ({', '.join(limits)})" if limits else "")
 
 
 @main.command()

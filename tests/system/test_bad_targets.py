@@ -10,9 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from drainstorm.build import build
 from drainstorm.case import Case, Limits, Operation
+from drainstorm.cli import main
 from drainstorm.errors import TargetError
 from drainstorm.machine import Machine
 from drainstorm.result import Run, Strategy
@@ -191,3 +193,35 @@ def test_a_target_that_destroys_what_is_not_its_own_ends_one_run_only(
 
     assert first.verdict.kind == "FAIL"
     assert totals.outcomes == {first.verdict.outcome: 50}
+
+
+def test_a_hunt_says_which_limits_its_schedules_reached(tmp_path: Path) -> None:
+    source = """
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+static atomic_int flag;
+static void *spin(void *at)
+{
+  (void)at;
+  for (int i = 1; i < 40; i++) { atomic_store(&flag, i); }
+  return NULL;
+}
+void work(void);
+void work(void)
+{
+  pthread_t thread;
+  pthread_create(&thread, NULL, spin, NULL);
+  for (int i = 0; i < 40; i++) { (void)atomic_load_explicit(&flag, memory_order_relaxed); }
+  pthread_join(thread, NULL);
+}
+"""
+    tiny_target(tmp_path, source)
+    with (tmp_path / "target.toml").open("a") as description:
+        description.write("[limits]\nsteps = 70\n")
+    done = CliRunner().invoke(
+        main, ["hunt", "--target", str(tmp_path), "--seconds", "0.3", "--workers", "1",
+               "--state-dir", str(tmp_path / "state")],
+    )  # fmt: skip
+    assert " UNKNOWN (step-limit " in done.output
+    assert "the machine kept less than there was: history in " in done.output
