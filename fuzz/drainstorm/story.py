@@ -234,6 +234,9 @@ def _accesses(run: Run, places: Mapping[int, str]) -> list[str]:
     if verdict.outcome is Outcome.USE_AFTER_FREE:
         lines.append(f"Used by T{verdict.thread} at {places.get(verdict.pc, '?')}")
         lines.append(f"  freed at {places.get(verdict.other_pc, '?')}")
+    if verdict.outcome is Outcome.USE_AFTER_RETURN:
+        lines.append(f"Used by T{verdict.thread} at {places.get(verdict.pc, '?')}")
+        lines.append(f"  another access to it at {places.get(verdict.other_pc, '?')}")
     return lines
 
 

@@ -105,6 +105,17 @@ static inline access_slot *slot_of_cell(const ds_machine *m, access_cell *c, uin
   access_slot *s;                                                                                  \
   for (uint32_t i_ = 0; (s = slot_of_cell(m, c, i_)) && s->stamp; i_++)
 
+uint32_t access_other_place(const ds_machine *m, access_cell *c, uintptr_t pc)
+{
+  uint32_t place = 0;
+
+  FOR_SLOTS(m, c, s)
+  {
+    place = s->pc != (uint32_t)pc ? offset_of(m, s->pc) : place;
+  }
+  return place;
+}
+
 /* Report every earlier access of others that is not ordered before ours and conflicts with it. */
 static void judge_slots(ds_machine *m, access_cell *c, uint32_t ours, uintptr_t address,
                         uintptr_t pc, uint32_t kind)
@@ -223,7 +234,7 @@ static void judge_shared(ds_machine *m, access_cell *c, uint32_t ours, uintptr_t
     }
   }
   if (UNLIKELY(rest) || !place) {
-    c->owner = owner_of_run(m, OWNER_NOBODY);
+    c->owner = c->owner == owner_of_run(m, OWNER_STACK) ? c->owner : owner_of_run(m, OWNER_NOBODY);
     judge_cell(m, c, ours, address, pc);
     return;
   }
@@ -271,6 +282,9 @@ void access_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write
   const uintptr_t end = address + bytes;
   const uint32_t stamp = m->current->stamp | write, own = m->current->owner;
 
+  if (UNLIKELY(address - (uintptr_t)m->region < STACKS_BYTES)) {
+    stack_check(m, address, write, pc);
+  }
   for (uintptr_t at = address; at < end; at = (at | 7) + 1) {
     access_cell *c = cell_of(m, at);
     const uint32_t ours = stamp | cell_mask(at, end);
@@ -338,10 +352,14 @@ access_cell *access_atomic(ds_machine *m, uintptr_t address, size_t bytes, uint3
     if (UNLIKELY(mask & ~addressable(m, at) || c->owner == owner_of_run(m, OWNER_FREED))) {
       bad_access(m, c, bytes, write, pc);
     }
+    const int is_stack = at - (uintptr_t)m->region < STACKS_BYTES;
+    if (is_stack) {
+      stack_check(m, at, write, pc);
+    }
     if (!touched(m, c)) {
       *c = (access_cell){0};
     }
-    c->owner = owner_of_run(m, OWNER_NOBODY);
+    c->owner = owner_of_run(m, is_stack ? OWNER_STACK : OWNER_NOBODY);
     access_atomic_again(m, c, at, mask, write, pc);
   }
   return cell_of(m, address);

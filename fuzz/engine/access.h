@@ -24,9 +24,10 @@ enum {
   EPOCH_MOST = 0x7ffe,
 };
 
-/* Low byte of access_cell.owner, instead of a thread. */
-enum { OWNER_FREED = 0xfe, OWNER_NOBODY = 0xff };
-_Static_assert((int)DS_THREAD_MAX <= (int)OWNER_FREED, "an owner has one byte for its thread");
+/* Low byte of access_cell.owner, instead of a thread. OWNER_STACK: there is a location, on a stack:
+ * whether that is still alive is asked at every access. */
+enum { OWNER_STACK = 0xfd, OWNER_FREED, OWNER_NOBODY };
+_Static_assert((int)DS_THREAD_MAX <= (int)OWNER_STACK, "an owner has one byte for its thread");
 
 enum { CELL_SLOTS = 3, MORE_SLOTS = 4, MORE_MOST = 0xffff };
 
@@ -113,6 +114,22 @@ static inline void access_small(ds_machine *m, uintptr_t address, uint32_t bytes
     access_watched(m, c, address, ours, pc);
   }
 }
+
+/* An access to a stack (stack.c): ends the run if the function that had this place has returned. */
+void stack_check(ds_machine *m, uintptr_t address, uint32_t write, uintptr_t pc);
+
+/* The same, for entry points: `end` is where the caller's frame ends. Close above it is the stack
+ * that we are on, since a guard page lies between it and the next one. */
+static inline void stack_check_near(ds_machine *m, uintptr_t address, uintptr_t end, uint32_t write,
+                                    uintptr_t pc)
+{
+  if (UNLIKELY(address - (uintptr_t)m->region < STACKS_BYTES) && address - end >= PAGE_BYTES) {
+    stack_check(m, address, write, pc);
+  }
+}
+
+/* Another place of which a cell remembers an access, as an offset in the target; 0 = none. */
+uint32_t access_other_place(const ds_machine *m, access_cell *c, uintptr_t pc);
 
 static inline uint32_t thread_of(uint32_t stamp)
 {

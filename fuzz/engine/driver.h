@@ -91,6 +91,14 @@ void ds_task_waits(unsigned task, const char *what, unsigned holder_task, int ho
  * target's variables, it must not call the target. NULL: it waits no longer.
  */
 void ds_task_condition(unsigned task, bool (*holds)(void *argument), void *argument);
+/*
+ * How the target leaves the stack of a task: it keeps the stack pointer in *saved, and so many
+ * words above stand the frame pointer and the address at which the task goes on. *saved must stay
+ * readable until the run ends, as heap memory does, freed or not. With it a report shows where a
+ * parked task stands, and what a function has left behind on its stack is no longer there for
+ * others.
+ */
+void ds_task_parks(unsigned task, void *const *saved, unsigned frame_word, unsigned resume_word);
 void ds_task_end(unsigned task);
 
 /* ------------------------------------------------------------------ what threads tell each other

@@ -29,6 +29,8 @@
 #define NORETURN __attribute__((noreturn))
 /* The caller's address in the target. Every entry point of the target uses it. */
 #define CALLER ((uintptr_t)__builtin_return_address(0))
+/* Where the caller's frame ended before it called. */
+#define CALLER_END ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *))
 
 /* Sizes of the simulated computer. Address space is reserved, memory is used when touched. */
 enum {
@@ -48,7 +50,8 @@ enum {
   STEP_LIMIT_DEFAULT = 20000,
   STACK_REGION = DS_THREAD_MAX * STACK_BYTES,
   SLOT_REGION = SLOTS * SLOT_BYTES,
-  REGION_BYTES = STACK_REGION + SLOT_REGION + ARENA_BYTES,
+  STACKS_BYTES = STACK_REGION + SLOT_REGION,
+  REGION_BYTES = STACKS_BYTES + ARENA_BYTES,
 };
 
 enum { NOBODY = 0xffff }; /* no thread, no slot */
@@ -158,6 +161,11 @@ typedef struct descriptor { /* an event counter, or one end of a pipe or of a pa
   uint8_t open, nonblocking, semaphore;
 } descriptor;
 
+typedef struct parking { /* where the target saves a stack while it is not on it: driver.h */
+  void *const *saved;    /* NULL = not said */
+  uint16_t frame_word, resume_word;
+} parking;
+
 typedef struct task {
   const char *kind;  /* literal of the driver */
   uint32_t number;   /* 0 = none */
@@ -165,6 +173,7 @@ typedef struct task {
   uint16_t holder_task;
   int16_t holder_thread;
   wakeup condition;
+  parking parked;
   uint8_t live;
 } task;
 
@@ -427,6 +436,16 @@ static inline uint8_t *arena_of(const ds_machine *m)
 }
 /* The target-switched stack that contains `address`, or NOBODY. */
 uint32_t slot_of(const ds_machine *m, uintptr_t address);
+
+/* ------------------------------------------------------------------ stack.c */
+
+/* Where the chain of frames of a thread begins: in the machine, for the current one in the caller
+ * or above. */
+uintptr_t frame_of(const ds_machine *m, const fiber *f);
+/* Is there a frame record at this address? */
+int frame_is_readable(const ds_machine *m, uintptr_t frame);
+/* Where a task that is on no thread has saved its stack, or NULL if that is not known. */
+const parking *parking_of(const ds_machine *m, uint32_t task_id);
 
 /* ------------------------------------------------------------------ module.c */
 

@@ -7,13 +7,6 @@
 
 enum { DEPTH = (int)(sizeof((ds_waiter *)0)->pc / sizeof(uint64_t)) };
 
-/* Is `address` on a stack of this machine, with room for a frame record above it? */
-static int on_stack(const ds_machine *m, uintptr_t address)
-{
-  return address - (uintptr_t)m->region < STACK_REGION + SLOT_REGION - 2 * sizeof(void *) &&
-         address % sizeof(void *) == 0;
-}
-
 /* Follow frame pointers; only addresses inside the target are kept. */
 static void walk_stack(const ds_machine *m, uintptr_t pc, uintptr_t frame, uint64_t *out)
 {
@@ -22,7 +15,7 @@ static void walk_stack(const ds_machine *m, uintptr_t pc, uintptr_t frame, uint6
   if (module_offset(m, pc)) {
     out[depth++] = module_offset(m, pc);
   }
-  for (int guard = 0; guard < 64 && depth < DEPTH && on_stack(m, frame); guard++) {
+  for (int guard = 0; guard < 64 && depth < DEPTH && frame_is_readable(m, frame); guard++) {
     const uintptr_t *record = (const uintptr_t *)frame;
     const uint64_t offset = module_offset(m, record[1]);
     if (offset && (depth == 0 || out[depth - 1] != offset)) {
@@ -47,8 +40,6 @@ static ds_waiter *add_waiter(ds_machine *m)
 static void report_thread(ds_machine *m, const fiber *f)
 {
   ds_waiter *w = add_waiter(m);
-  const uintptr_t *saved = f->sp; /* r15 r14 r13 r12 rbx rbp, return address: ds_switch() */
-  const uintptr_t frame = f == m->current ? (uintptr_t)__builtin_frame_address(0) : saved[5];
 
   w->thread = f->id;
   w->kind = f->op.kind;
@@ -66,7 +57,21 @@ static void report_thread(ds_machine *m, const fiber *f)
   } else if (w->kind == DS_EV_JOIN) {
     w->holder = (int32_t)((uintptr_t)f->op.object - (uintptr_t)THREAD_OBJECT(0));
   }
-  walk_stack(m, f->op.pc, frame, w->pc);
+  walk_stack(m, f->op.pc, frame_of(m, f), w->pc);
+}
+
+/* A task that is on no thread stands where the target has left its stack. */
+static ds_waiter *report_parked(ds_machine *m, uint32_t id)
+{
+  ds_waiter *w = add_waiter(m);
+  const parking *p = parking_of(m, id);
+
+  w->task = (int32_t)id;
+  if (p && frame_is_readable(m, (uintptr_t)*p->saved)) {
+    const uintptr_t *words = *p->saved;
+    walk_stack(m, words[p->resume_word], words[p->frame_word], w->pc);
+  }
+  return w;
 }
 
 void report_waiters(ds_machine *m)
@@ -88,8 +93,7 @@ void report_waiters(ds_machine *m)
       w = m->waiters[k].task == (int32_t)id ? &m->waiters[k] : w;
     }
     if (!w) {
-      w = add_waiter(m);
-      w->task = (int32_t)id;
+      w = report_parked(m, id);
     }
     w->text = t->waits ? text_add(m, t->waits) : 0;
     w->holder_task = t->holder_task;

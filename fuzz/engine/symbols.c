@@ -79,6 +79,7 @@ const symbol ds_symbols[] = {
     OURS(ds_task_enter),
     OURS(ds_task_leave),
     OURS(ds_task_waits),
+    OURS(ds_task_parks),
     OURS(ds_task_end),
     OURS(ds_thread_self),
     OURS(ds_thread_in_poll),

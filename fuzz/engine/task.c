@@ -155,6 +155,14 @@ void ds_task_condition(unsigned id, bool (*holds)(void *argument), void *argumen
   *(id ? &m->tasks[id % TASKS].condition : &m->current->condition) = (wakeup){holds, argument};
 }
 
+void ds_task_parks(unsigned id, void *const *saved, unsigned frame_word, unsigned resume_word)
+{
+  enum { WORDS_MOST = 64 }; /* no processor saves more */
+
+  ds_current->tasks[id % TASKS].parked =
+      (parking){saved, (uint16_t)(frame_word % WORDS_MOST), (uint16_t)(resume_word % WORDS_MOST)};
+}
+
 void ds_task_end(unsigned id)
 {
   ds_current->tasks[id % TASKS].live = 0;

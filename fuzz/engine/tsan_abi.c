@@ -28,6 +28,7 @@ static inline void plain_small(void *address, uint32_t bytes, uint32_t write, ui
   ds_machine *m = ds_current;
 
   if (LIKELY(m && m->model)) {
+    stack_check_near(m, (uintptr_t)address, CALLER_END, write, pc);
     access_small(m, (uintptr_t)address, bytes, write, pc);
   }
 }

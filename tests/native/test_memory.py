@@ -45,6 +45,10 @@ ERRORS: Final = {
     "before_a_block": Outcome.OUT_OF_BOUNDS,
     "copy_beyond_a_block": Outcome.OUT_OF_BOUNDS,
     "atomic_after_free": Outcome.USE_AFTER_FREE,
+    "use_after_return": Outcome.USE_AFTER_RETURN,
+    "atomic_after_return": Outcome.USE_AFTER_RETURN,
+    "return_while_others_look": Outcome.USE_AFTER_RETURN,
+    "use_after_thread": Outcome.USE_AFTER_RETURN,
     "forgotten_block": Outcome.LEAK,
 }
 
@@ -151,6 +155,24 @@ def test_a_use_after_free_says_where_it_was_freed(machine: Machine) -> None:
     verdict = machine.run(scenario("use_after_free"), Strategy.replay()).verdict
     assert machine.symbols[verdict.pc].function == "use_after_free"
     assert machine.symbols[verdict.other_pc].function == "give_back"
+
+
+@pytest.mark.parametrize(
+    ("name", "left_by"),
+    {
+        "use_after_return": "leave_variable",
+        "atomic_after_return": "?",
+        "return_while_others_look": "leave_variable",
+        "use_after_thread": "give_own_variable",
+    }.items(),
+)
+def test_a_use_after_return_says_who_used_the_variable_before(
+    machine: Machine, name: str, left_by: str
+) -> None:
+    verdict = machine.run(scenario(name), Strategy.replay()).verdict
+    assert machine.symbols[verdict.pc].function == name
+    assert (machine.symbols[verdict.other_pc].function if verdict.other_pc else "?") == left_by
+    assert ("has ended" in verdict.message) == (name == "use_after_thread")
 
 
 def test_a_block_freed_while_it_is_used_is_found_whatever_comes_first(machine: Machine) -> None:

@@ -67,6 +67,7 @@ bool op_start(unsigned actor, const ds_operation *op)
   GhostCoroutine *co = &ghost.coroutines[chosen - 1];
   co->task = (uint16_t)ds_task_create("co", chosen);
   co->co = qemu_coroutine_create(script_run, co);
+  ds_task_parks(co->task, &co->co->stack_pointer, 5, 6); /* coroutine_x86_64.S pushes rbp first */
   co->state = ACTOR_STARTED;
   co->home = NO_CONTEXT;
   co->arrives = (uint8_t)where;

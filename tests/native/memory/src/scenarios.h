@@ -36,7 +36,10 @@
   X(LONG_HISTORY, long_history)                                                                    \
   X(PLAIN_STORE_BETWEEN, plain_store_between)                                                      \
   X(ADD_TO_OWN_STORE, add_to_own_store)                                                            \
-  X(KNOWN_STORES, known_stores)
+  X(KNOWN_STORES, known_stores)                                                                    \
+  X(SAME_PLACE_AGAIN, same_place_again)                                                            \
+  X(DEEP_CALLS, deep_calls)                                                                        \
+  X(THREAD_WITH_A_LENT_VARIABLE, thread_with_a_lent_variable)
 
 #define BROKEN(X)                                                                                  \
   X(USE_AFTER_FREE, use_after_free)                                                                \
@@ -45,6 +48,10 @@
   X(BEFORE_A_BLOCK, before_a_block)                                                                \
   X(COPY_BEYOND_A_BLOCK, copy_beyond_a_block)                                                      \
   X(ATOMIC_AFTER_FREE, atomic_after_free)                                                          \
+  X(USE_AFTER_RETURN, use_after_return)                                                            \
+  X(ATOMIC_AFTER_RETURN, atomic_after_return)                                                      \
+  X(RETURN_WHILE_OTHERS_LOOK, return_while_others_look)                                            \
+  X(USE_AFTER_THREAD, use_after_thread)                                                            \
   X(FORGOTTEN_BLOCK, forgotten_block)                                                              \
   X(FREE_WHILE_USED, free_while_used)
 
