@@ -58,7 +58,9 @@ PURE_CALLS: Final = frozenset(
         *("abs", "labs", "llabs", "_GLOBAL_OFFSET_TABLE_", "__tls_get_addr"),
     }
 )
-"""What a target may call in the C library: no state, no memory but its arguments'."""
+"""What a target may call in the C library: no state, no memory but its arguments'.
+
+Sources do so under other names (compiler.py), by which the machine sees what is read."""
 
 DRIVER_CALLS: Final = PURE_CALLS | frozenset({"snprintf", "vsnprintf"})
 """What a driver may call besides: formatting into its own buffers."""

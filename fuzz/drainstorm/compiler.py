@@ -38,6 +38,13 @@ _COMMON: Final = (
     "-fcf-protection=none",
 )
 _C: Final = ("-std=gnu17",)
+_JUDGED: Final = (
+    *("memcmp", "memchr", "qsort", "strlen", "strnlen", "strcmp", "strncmp", "strchr", "strrchr"),
+    *("strstr", "strspn", "strcspn", "strpbrk"),
+)
+"""Functions of the C library that read a target's memory: the machine looks on (libc.c)."""
+
+_RENAMED: Final = tuple(f"-D{name}=__tsan_{name}" for name in _JUDGED)
 _VISIBLE_GCC: Final = (
     "-fsanitize=thread",
     "--param",
@@ -48,7 +55,6 @@ _VISIBLE_GCC: Final = (
     "-fno-builtin-memset",
     "-fno-builtin-memcpy",
     "-fno-builtin-memmove",
-    "-fno-builtin-memcmp",
     "-fno-builtin-strcpy",
     "-D__builtin_memset(p,c,n)=memset(p,c,n)",
     # Renamed, so that the machine judges the target's copies and not the driver's.
@@ -98,6 +104,7 @@ class Compiler:
         """For the code under test."""
         flags = [*_COMMON, *_C, "-fvisibility=hidden"]
         flags += _VISIBLE_CLANG if self.is_clang else _VISIBLE_GCC
+        flags += _RENAMED
         if _takes(self, _FILL_STACK):
             flags.append(_FILL_STACK)  # an uninitialised variable is the same in every run
         return (*flags, COVERAGE) if coverage else tuple(flags)

@@ -163,6 +163,11 @@ int sim_posix_memalign(void **block, size_t alignment, size_t bytes)
 char *sim_strdup(const char *text)
 {
   const size_t bytes = strlen(text) + 1;
+
+  if (ds_current->model) {
+    finish_staged(ds_current);
+    access_plain(ds_current, (uintptr_t)text, bytes, 0, CALLER);
+  }
   char *copy = allocate(bytes, ALIGNMENT, 0xaa, "strdup fails", CALLER);
   return copy ? memcpy(copy, text, bytes) : NULL;
 }

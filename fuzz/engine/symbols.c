@@ -34,6 +34,20 @@
   X(__tsan_atomic_thread_fence)                                                                    \
   X(__tsan_atomic_signal_fence)                                                                    \
   X(__sanitizer_cov_trace_pc)
+#define LIBRARY_READS(X)                                                                           \
+  X(__tsan_memcmp)                                                                                 \
+  X(__tsan_memchr)                                                                                 \
+  X(__tsan_qsort)                                                                                  \
+  X(__tsan_strlen)                                                                                 \
+  X(__tsan_strnlen)                                                                                \
+  X(__tsan_strcmp)                                                                                 \
+  X(__tsan_strncmp)                                                                                \
+  X(__tsan_strchr)                                                                                 \
+  X(__tsan_strrchr)                                                                                \
+  X(__tsan_strstr)                                                                                 \
+  X(__tsan_strspn)                                                                                 \
+  X(__tsan_strcspn)                                                                                \
+  X(__tsan_strpbrk)
 #define ATOMICS(X, bits)                                                                           \
   X(__tsan_atomic##bits##_load)                                                                    \
   X(__tsan_atomic##bits##_store)                                                                   \
@@ -53,6 +67,7 @@
 #define DECLARE_BOTH(name) DECLARE(name) DECLARE(aware##name)
 PLAIN_ACCESSES(DECLARE_BOTH)
 NO_ACCESSES(DECLARE)
+LIBRARY_READS(DECLARE)
 ALL_ATOMICS(DECLARE)
 
 #define ROW(name) OURS(name),
@@ -60,7 +75,7 @@ ALL_ATOMICS(DECLARE)
 
 const symbol ds_symbols[] = {
     /* code generation */
-    PLAIN_ACCESSES(ROW_BOTH) NO_ACCESSES(ROW) ALL_ATOMICS(ROW)
+    PLAIN_ACCESSES(ROW_BOTH) NO_ACCESSES(ROW) LIBRARY_READS(ROW) ALL_ATOMICS(ROW)
         INSTEAD(__tls_get_addr, sim_tls_get_addr),
     /* driver.h */
     OURS(ds_next),

@@ -37,6 +37,8 @@ SITES: Final = {
     "race_half_fenced": "publish_with_fence|read_without_fence",
     "race_two_places": "write_elsewhere|write_number",
     "race_large_copy": "copy_large|write_into_large",
+    "race_strlen": "measure_text|write_text",
+    "race_memcmp": "compare_text|write_text",
 }
 ERRORS: Final = {
     "use_after_free": Outcome.USE_AFTER_FREE,
@@ -45,6 +47,12 @@ ERRORS: Final = {
     "before_a_block": Outcome.OUT_OF_BOUNDS,
     "copy_beyond_a_block": Outcome.OUT_OF_BOUNDS,
     "atomic_after_free": Outcome.USE_AFTER_FREE,
+    "strlen_after_free": Outcome.USE_AFTER_FREE,
+    "strdup_after_free": Outcome.USE_AFTER_FREE,
+    "memcmp_beyond_a_block": Outcome.OUT_OF_BOUNDS,
+    "string_without_end": Outcome.OUT_OF_BOUNDS,
+    "sort_beyond_a_block": Outcome.OUT_OF_BOUNDS,
+    "no_string": Outcome.SEGV,
     "use_after_return": Outcome.USE_AFTER_RETURN,
     "atomic_after_return": Outcome.USE_AFTER_RETURN,
     "return_while_others_look": Outcome.USE_AFTER_RETURN,
@@ -88,8 +96,9 @@ def test_a_race_is_found_with_both_of_its_places(machine: Machine, name: str, mo
     assert totals.outcomes.keys() <= {Outcome.RACE, Outcome.OK}
     assert totals.first_fail is not None
     assert str(totals.first_fail) == f"FAIL race {SITES[name]}"
+    file = "src/library.c" if name in ("race_strlen", "race_memcmp") else "src/races.c"
     for race in machine.races():
-        assert race.here.file == race.there.file == "src/races.c"
+        assert race.here.file == race.there.file == file
         assert race.here.line != 0 != race.there.line
         assert {race.thread, race.other_thread} == {1, 2}
         assert race.write or race.other_write

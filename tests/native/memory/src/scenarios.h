@@ -18,7 +18,9 @@
   X(RACE_RELAXED_FLAG, race_relaxed_flag)                                                          \
   X(RACE_HALF_FENCED, race_half_fenced)                                                            \
   X(RACE_TWO_PLACES, race_two_places)                                                              \
-  X(RACE_LARGE_COPY, race_large_copy)
+  X(RACE_LARGE_COPY, race_large_copy)                                                              \
+  X(RACE_STRLEN, race_strlen)                                                                      \
+  X(RACE_MEMCMP, race_memcmp)
 
 #define ORDERED(X)                                                                                 \
   X(ORDERED_BY_MUTEX, ordered_by_mutex)                                                            \
@@ -37,6 +39,8 @@
   X(PLAIN_STORE_BETWEEN, plain_store_between)                                                      \
   X(ADD_TO_OWN_STORE, add_to_own_store)                                                            \
   X(KNOWN_STORES, known_stores)                                                                    \
+  X(LIBRARY_READS_ENOUGH, library_reads_enough)                                                    \
+  X(LIBRARY_READS_NO_MORE, library_reads_no_more)                                                  \
   X(SAME_PLACE_AGAIN, same_place_again)                                                            \
   X(DEEP_CALLS, deep_calls)                                                                        \
   X(THREAD_WITH_A_LENT_VARIABLE, thread_with_a_lent_variable)
@@ -48,6 +52,12 @@
   X(BEFORE_A_BLOCK, before_a_block)                                                                \
   X(COPY_BEYOND_A_BLOCK, copy_beyond_a_block)                                                      \
   X(ATOMIC_AFTER_FREE, atomic_after_free)                                                          \
+  X(STRLEN_AFTER_FREE, strlen_after_free)                                                          \
+  X(STRDUP_AFTER_FREE, strdup_after_free)                                                          \
+  X(MEMCMP_BEYOND_A_BLOCK, memcmp_beyond_a_block)                                                  \
+  X(STRING_WITHOUT_END, string_without_end)                                                        \
+  X(SORT_BEYOND_A_BLOCK, sort_beyond_a_block)                                                      \
+  X(NO_STRING, no_string)                                                                          \
   X(USE_AFTER_RETURN, use_after_return)                                                            \
   X(ATOMIC_AFTER_RETURN, atomic_after_return)                                                      \
   X(RETURN_WHILE_OTHERS_LOOK, return_while_others_look)                                            \
