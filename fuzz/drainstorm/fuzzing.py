@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 from drainstorm import binary, native
 from drainstorm.build import build
-from drainstorm.case import Limits, faults_of
 from drainstorm.errors import DrainstormError
 from drainstorm.findings import Failure, secure
-from drainstorm.generate import ProgramGenerator
+from drainstorm.generate import ProgramGenerator, limits_of
 from drainstorm.hunt import seed_cases
 from drainstorm.machine import Machine
 from drainstorm.result import Strategy
@@ -116,9 +115,8 @@ class FuzzSession:
     def _bounded(self, case: Case) -> Case:
         """The case with the target's own limits: a fuzzer would ask for a million steps."""
         steps = min(case.limits.steps, self._spec.limits.steps)
-        return dataclasses.replace(
-            case, limits=Limits(steps=steps, faults=faults_of(self._spec.limits.faults))
-        )
+        limits = dataclasses.replace(limits_of(self._spec), steps=steps)
+        return dataclasses.replace(case, limits=limits)
 
     def _batch(self, case: Case, strategy: Strategy, count: int) -> None:
         with self._machine.judging(lambda race: race.signature not in self._known):

@@ -18,7 +18,6 @@ from drainstorm.case import (
     Deviation,
     Limits,
     Operation,
-    faults_of,
     unique_schedule,
 )
 from drainstorm.optable import OperationTable, Script
@@ -51,6 +50,12 @@ _MOVES_MAX: Final = 24
 """How far a mutation moves a deviation's anchor along its thread."""
 
 
+def limits_of(spec: TargetSpec) -> Limits:
+    """Limits of generated cases: those of the target's description."""
+    default = spec.limits
+    return Limits(steps=default.steps, checks=default.checks, faults=default.faults).clipped()
+
+
 class ProgramGenerator:
     """Draws programs for one target from one random stream.
 
@@ -63,7 +68,7 @@ class ProgramGenerator:
         self._spec = spec
         self._rng = rng
         self._table = OperationTable(spec)
-        self._limits = Limits(steps=spec.limits.steps, faults=faults_of(spec.limits.faults))
+        self._limits = limits_of(spec)
         self._groups = frozenset(self._table.groups)
 
     def generate(self) -> Case:

@@ -21,10 +21,11 @@ import trio
 
 from drainstorm import text
 from drainstorm.build import build
-from drainstorm.case import Case
+from drainstorm.case import CHECKS_DEFAULT, Case
 from drainstorm.errors import DrainstormError
 from drainstorm.explore import Explorer
 from drainstorm.findings import Failure, Finding, secure
+from drainstorm.generate import limits_of
 from drainstorm.machine import Machine
 from drainstorm.result import Totals
 from drainstorm.store import Store
@@ -310,18 +311,18 @@ class _Hunt:
 def seed_cases(spec: TargetSpec) -> tuple[Case, ...]:
     """Programs of `corpus/seeds/<target>/` beside the targets' folder, without schedules.
 
-    A program that names no faults gets those of the target's description.
+    A program that names no checks or no faults gets those of the target's description.
     """
+    own = limits_of(spec)
     folder = spec.folder.parent.parent / "corpus" / "seeds" / spec.name
-    return tuple(
-        Case(
-            spec.name,
-            stored.program,
-            limits=replace(stored.limits, faults=stored.limits.faults or spec.limits.faults),
-        )
-        for path in sorted(folder.glob("*.case"))
-        for stored in [text.load(path, spec)]
-    )
+    seeds = []
+    for path in sorted(folder.glob("*.case")):
+        stored = text.load(path, spec)
+        limits = replace(stored.limits, faults=stored.limits.faults or own.faults)
+        if limits.checks == CHECKS_DEFAULT:
+            limits = replace(limits, checks=own.checks)
+        seeds.append(Case(spec.name, stored.program, limits=limits))
+    return tuple(seeds)
 
 
 def _build_both(config: HuntConfig) -> tuple[Built, Built]:

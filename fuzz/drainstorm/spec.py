@@ -27,8 +27,7 @@ _BUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _RULE: Final = re.compile(r"[-*] \*\*(R\d+)\s+([^*]+?)\.?\*\*\s*(.*)\Z")
 
 _T = TypeVar("_T")
-
-
+Check = Literal["access", "leak", "spurious", "c20-sequences", "volatile"]
 Fault = Literal["wakeup", "memory", "thread", "short", "interrupt", "timer"]
 
 
@@ -38,11 +37,13 @@ class TargetLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         steps: Scheduling points.
         threads: Simulated threads, 0: as many as there are.
+        checks: What is judged in generated cases; the words of `case.CHECKS`.
         faults: What may go wrong in generated cases; the words of `case.FAULTS`.
     """
 
     steps: int = 20_000
     threads: int = 0
+    checks: tuple[Check, ...] = ("access", "leak")
     faults: tuple[Fault, ...] = ()
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -154,3 +155,20 @@ def test_a_case_without_a_race_or_with_a_strange_place_is_refused(tmp_path: Path
         done = run(command, path, "--target", SPEC.folder)
         assert done.exit_code == 2
         assert "no plain access at src/races.c:1" in done.stderr
+
+
+def test_a_target_may_say_that_its_volatile_accesses_are_atomic(tmp_path: Path) -> None:
+    folder = tmp_path / "relaxed"
+    shutil.copytree(SPEC.folder, folder)
+    described = (folder / "target.toml").read_text("utf-8")
+    checks = '[limits]\nchecks = ["access", "leak", "volatile"]'
+    (folder / "target.toml").write_text(described.replace("[limits]", checks))
+
+    done = run("hunt", "--target", folder, "--seconds", 1, "--workers", 1,
+               "--state-dir", tmp_path)  # fmt: skip
+    sites = {load_record(path).site for path in tmp_path.glob("findings/*/*/finding.json")}
+    assert done.exit_code == 1
+    assert sites
+    assert sites.isdisjoint({"fetch|post", "ask_to_stop|work_until_told", "blink_left|look_left"})
+    for path in tmp_path.glob("findings/*/*/min.case"):
+        assert "checks access leak volatile" in path.read_text("utf-8")
