@@ -57,6 +57,7 @@ static int protect_guards(uint8_t *region)
 enum { SHADOW_BYTES = (REGION_BYTES >> SHADOW_SHIFT) * (int)sizeof(shadow_cell) };
 enum { CELL_BYTES = (REGION_BYTES >> SHADOW_SHIFT) * (int)sizeof(access_cell) };
 enum { ADDRESSABLE_BYTES = ARENA_BYTES >> SHADOW_SHIFT };
+enum { RUNS_BEFORE_WIPE = 1000 }; /* the first time soon: what is rare is met in every test */
 enum { MORE_BYTES = (MORE_MOST + 1) * (int)sizeof(access_more) };
 
 ds_machine *ds_machine_create(char *error, size_t error_size)
@@ -71,6 +72,7 @@ ds_machine *ds_machine_create(char *error, size_t error_size)
     ds_machine_destroy(m);
     return NULL;
   }
+  m->run_number = RUN_NUMBER_MOST - RUNS_BEFORE_WIPE;
   m->bump = arena_of(m);
   m->arena_end = m->bump + ARENA_BYTES;
   return m;
@@ -231,6 +233,7 @@ COLD static void wipe_cells(ds_machine *m)
   madvise(m->cells, CELL_BYTES, MADV_DONTNEED);
   memset(m->numbered, 0, sizeof m->numbered);
   module_wipe_cells(m);
+  race_forget_runs(m);
   m->run_number = 1;
 }
 

@@ -13,6 +13,13 @@ typedef struct race_record {
   uint32_t run;
 } race_record;
 
+void race_forget_runs(ds_machine *m)
+{
+  for (uint32_t i = 0; i < m->race_count; i++) {
+    m->races[i].run = 0;
+  }
+}
+
 void race_begin(ds_machine *m)
 {
   m->run_races = m->run_suppressed = 0;

@@ -19,6 +19,9 @@ void race_note(ds_machine *m, uintptr_t address, uintptr_t pc, uint32_t write, u
 void race_with_atomics(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask,
                        uint32_t write, uintptr_t pc);
 
+/* The numbers of runs begin again. */
+void race_forget_runs(ds_machine *m);
+
 /* Forget this run's races; the machine's set stays. */
 void race_begin(ds_machine *m);
 

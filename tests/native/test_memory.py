@@ -205,3 +205,13 @@ def test_a_run_that_cannot_be_repeated_is_an_error_and_no_result(machine: Machin
     assert machine.batch(case, Strategy.random(1), 10, hashes=True).passed == 10
     with pytest.raises(EngineError, match="differs from the run"):
         machine.batch(case, Strategy.random(1), 10, twice=True)
+
+
+def test_nothing_changes_when_the_numbers_of_runs_begin_again() -> None:
+    count = 1500  # a new machine wipes its cells after 1,000 runs
+    with Machine(build(SPEC)) as machine:
+        found = machine.batch(scenario("race_two_writes"), Strategy.replay(), count, stop=False)
+        (race,) = machine.races()
+        assert (found.failed, race.count) == (count, count)
+        clean = machine.batch(scenario(listed("ORDERED")[0]), Strategy.random(1), count, stop=False)
+        assert clean.passed == count
