@@ -10,7 +10,7 @@
 #include "job/job_int.h"
 
 #include "aio/aio_wait.h"
-#include "aio/categories.h"
+#include "aio/code_category.h"
 
 #include <errno.h>
 
