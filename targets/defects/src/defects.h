@@ -109,7 +109,9 @@
   X(SHORT_READ_TAKEN_FOR_ALL, short_read_taken_for_all)                                            \
   X(INTERRUPTION_TAKEN_FOR_AN_END, interruption_taken_for_an_end)                                  \
   X(LONGER_SLEEP_TAKEN_FOR_LATER, longer_sleep_taken_for_later)                                    \
-  X(ONE_WAITS_WHILE_THE_OTHER_WORKS_ON, one_waits_while_the_other_works_on)
+  X(ONE_WAITS_WHILE_THE_OTHER_WORKS_ON, one_waits_while_the_other_works_on)                        \
+  X(VARIABLE_GONE_BEFORE_ITS_READER, variable_gone_before_its_reader)                              \
+  X(ADDRESS_OF_A_LOCAL_RETURNED, address_of_a_local_returned)
 
 #define DECLARE_TWINS(code, name)                                                                  \
   void name(void);                                                                                 \
