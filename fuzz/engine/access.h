@@ -118,8 +118,11 @@ static inline void access_small(ds_machine *m, uintptr_t address, uint32_t bytes
 /* An access to a stack (stack.c): ends the run if the function that had this place has returned. */
 void stack_check(ds_machine *m, uintptr_t address, uint32_t write, uintptr_t pc);
 
-/* The same, for entry points: `end` is where the caller's frame ends. Close above it is the stack
- * that we are on, since a guard page lies between it and the next one. */
+/* Is this a place on a stack whose function has returned? */
+int stack_has_left(const ds_machine *m, uintptr_t address);
+
+/* The same check, for entry points: `end` is where the caller's frame ends. Close above it is the
+ * stack that we are on, since a guard page lies between it and the next one. */
 static inline void stack_check_near(ds_machine *m, uintptr_t address, uintptr_t end, uint32_t write,
                                     uintptr_t pc)
 {

@@ -87,7 +87,9 @@ static uint64_t look(const staged_access *s)
 
 static void put(const staged_access *s, uint64_t value)
 {
-  memcpy((void *)s->address, &value, s->bytes);
+  if (look(s) != value) { /* constants are read, too, and cannot be written */
+    memcpy((void *)s->address, &value, s->bytes);
+  }
 }
 
 static atomic_access as_atomic(const staged_access *s)
@@ -120,10 +122,25 @@ static void store_staged(ds_machine *m, const staged_access *s, uint64_t value)
   f->op = next;
 }
 
+/* The last thing that a function did with its own variable: the place is the machine's by now. */
+static void forget_left(ds_machine *m)
+{
+  uint32_t kept = 0;
+
+  for (uint32_t i = 0; i < m->staged_count; i++) {
+    if (!stack_has_left(m, m->staged[i].address)) {
+      m->staged[kept++] = m->staged[i];
+    }
+  }
+  m->staged_count = kept;
+}
+
 /* Memory as everybody shall see it. Stores first: they may lie over what a load was shown. */
 static uint32_t unstage(ds_machine *m, staged_access *stores, uint64_t *values)
 {
   uint32_t count = 0;
+
+  forget_left(m);
 
   for (uint32_t i = 0; i < m->staged_count; i++) {
     const staged_access *s = &m->staged[i];
@@ -221,6 +238,13 @@ static uint32_t keep_new_loads(ds_machine *m, staged_access *kept)
   return count;
 }
 
+/* A plain access does not look into a store buffer, in which our own stores may be now. */
+static void stay_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write, uintptr_t pc)
+{
+  m->model->settle(m, 0);
+  access_plain(m, address, bytes, write, pc);
+}
+
 static void aware_write(ds_machine *m, uintptr_t address, size_t bytes, int relaxed, uintptr_t pc)
 {
   staged_access kept[STAGED_MOST];
@@ -235,7 +259,7 @@ static void aware_write(ds_machine *m, uintptr_t address, size_t bytes, int rela
     }
     begin_stores(m, address, bytes, pc);
   } else if (m->model) {
-    access_plain(m, address, bytes, STAMP_WRITE, pc);
+    stay_plain(m, address, bytes, STAMP_WRITE, pc);
   }
   for (uint32_t i = 0; i < count; i++) {
     show(m, &kept[i]);
@@ -249,7 +273,7 @@ static void aware_read(ds_machine *m, uintptr_t address, size_t bytes, int relax
   if (relaxed && pieces_in(address, bytes) <= STAGED_MOST) {
     begin_loads(m, address, bytes, pc);
   } else if (m->model) {
-    access_plain(m, address, bytes, 0, pc);
+    stay_plain(m, address, bytes, 0, pc);
   }
 }
 

@@ -9,6 +9,9 @@
  * call of the machine; a store is taken out of memory again there and handed to the memory model.
  * Between the two nobody else runs: they are "staged".
  *
+ * Under tso a store may stay in its thread's buffer: code that the machine does not see (assembler,
+ * drivers) must not touch the same place. Triage uses c11.
+ *
  * Price: none for cases without. With them, a table of other entry points for plain accesses.
  */
 #ifndef DRAINSTORM_RELAXED_H

@@ -85,8 +85,9 @@ static uintptr_t thread_end(const ds_machine *m, uint32_t id)
 }
 
 static COLD NORETURN void used_after_return(ds_machine *m, uintptr_t address, uint32_t write,
-                                            uintptr_t pc, uint32_t id)
+                                            uintptr_t pc)
 {
+  const uint32_t id = (uint32_t)((address - (uintptr_t)m->region) / STACK_BYTES);
   access_cell *c = cell_of(m, address);
   const char *what = write ? "write" : "read";
 
@@ -124,16 +125,25 @@ static inline int is_above_caller(const ds_machine *m, uintptr_t address, uintpt
                            : (at - STACK_REGION) / SLOT_BYTES == (end - STACK_REGION) / SLOT_BYTES;
 }
 
+static uintptr_t end_at(const ds_machine *m, uintptr_t address)
+{
+  const uint32_t slot = slot_of(m, address);
+
+  return slot != NOBODY ? slot_end(m, slot)
+                        : thread_end(m, (uint32_t)((address - (uintptr_t)m->region) / STACK_BYTES));
+}
+
+int stack_has_left(const ds_machine *m, uintptr_t address)
+{
+  return on_stacks(m, address) && address < end_at(m, address);
+}
+
 void stack_check(ds_machine *m, uintptr_t address, uint32_t write, uintptr_t pc)
 {
   if (LIKELY(is_above_caller(m, address, pc))) {
     return;
   }
-  const uint32_t slot = slot_of(m, address);
-  const uint32_t id = (uint32_t)((address - (uintptr_t)m->region) / STACK_BYTES);
-  const uintptr_t end = slot != NOBODY ? slot_end(m, slot) : thread_end(m, id);
-
-  if (UNLIKELY(address < end)) {
-    used_after_return(m, address, write, pc, id);
+  if (UNLIKELY(address < end_at(m, address))) {
+    used_after_return(m, address, write, pc);
   }
 }

@@ -180,3 +180,41 @@ void own_stores(void)
 {
   run_two(store_and_load, nothing);
 }
+
+typedef struct kind {
+  int first;
+  const int *next;
+} kind;
+
+static const int two = 2;
+static const kind constant = {1, &two}; /* relocated, then read-only */
+static const kind *volatile chosen = &constant;
+static volatile int *handed_over;
+
+static __attribute__((noinline)) int last_of(int depth)
+{
+  volatile int local[6];
+
+  handed_over = local;
+  for (int i = 0; i < 6; i++) {
+    local[i] = depth + i;
+  }
+  int sum = depth ? last_of(depth - 1) : 0;
+  sum += local[5];
+  local[0] = sum;
+  return sum;
+}
+
+static void *use_stack(void *unused)
+{
+  for (int i = 0; i < 4; i++) {
+    assert(last_of(3) == 26);
+    assert(chosen->first + *chosen->next == 3);
+  }
+  return unused;
+}
+
+void own_variables(void)
+{
+  run_two(use_stack, use_stack);
+}

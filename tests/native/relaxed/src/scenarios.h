@@ -30,8 +30,11 @@
   X(VOLATILE_MESSAGE, volatile_message)                                                            \
   X(VOLATILE_STOP, volatile_stop)
 
-/* A store, then loads of all sizes of it by its own thread. */
-#define ALONE(X) X(OWN_STORES, own_stores)
+/* One thread: stores and loads of all sizes, relaxed ones beside plain ones, and variables of
+ * functions that return right after a store to them. */
+#define ALONE(X)                                                                                   \
+  X(OWN_STORES, own_stores)                                                                        \
+  X(OWN_VARIABLES, own_variables)
 
 #define SCENARIOS(X) FATAL(X) HARMLESS(X) CORRECTED(X) VOLATILE(X) ALONE(X)
 
