@@ -59,6 +59,7 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
   fiber *f = &m->fibers[id];
   uint8_t *top = stack_of(m, id) + STACK_BYTES - (id % 24) * STACK_COLOUR_BYTES;
 
+  stack_begins(stack_of(m, id) + PAGE_BYTES, STACK_BYTES - PAGE_BYTES);
   memset(f, 0, sizeof *f);
   f->id = (uint16_t)id;
   f->owner = owner_of_run(m, id);

@@ -70,7 +70,7 @@ static block_header *header_of(ds_machine *m, void *block, uintptr_t pc)
   const uintptr_t at = (uintptr_t)block - (uintptr_t)arena_of(m);
   block_header *h = (block_header *)block - 1;
 
-  if (at < sizeof *h || (uint8_t *)block >= m->bump || at % ALIGNMENT ||
+  if (at < sizeof *h || at >= (size_t)(m->bump - arena_of(m)) || at % ALIGNMENT ||
       (h->state != LIVE && h->state != FREED)) {
     finish(m, DS_FAIL, DS_BAD_FREE, pc, "free of a pointer that malloc never returned");
   }
@@ -198,8 +198,10 @@ static void *take_slot(ds_machine *m)
   } else {
     finish(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, "limit of %d coroutine stacks reached", SLOTS);
   }
+  uint8_t *stack = slots_of(m) + (size_t)slot * SLOT_BYTES;
+  stack_begins(stack + PAGE_BYTES, SLOT_BYTES - PAGE_BYTES);
   m->slot_task[slot] = 0;
-  return slots_of(m) + (size_t)slot * SLOT_BYTES;
+  return stack;
 }
 
 void *sim_mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_t offset)

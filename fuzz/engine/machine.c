@@ -47,9 +47,11 @@ static int protect_guards(uint8_t *region)
 
   for (int i = 0; i < DS_THREAD_MAX; i++) {
     failed |= mprotect(region + (size_t)i * STACK_BYTES, PAGE_BYTES, PROT_NONE);
+    stack_exists(region + (size_t)i * STACK_BYTES, STACK_BYTES);
   }
   for (int i = 0; i < SLOTS; i++) {
     failed |= mprotect(region + STACK_REGION + (size_t)i * SLOT_BYTES, PAGE_BYTES, PROT_NONE);
+    stack_exists(region + STACK_REGION + (size_t)i * SLOT_BYTES, SLOT_BYTES);
   }
   return failed;
 }

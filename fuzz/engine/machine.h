@@ -17,6 +17,7 @@
 
 #include "driver.h"
 #include "engine.h"
+#include "sanitize.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -65,7 +65,8 @@ static inline uint64_t stir(uint64_t hash, uint64_t word)
   return hash ^ hash >> 29;
 }
 
-static uint64_t stir_bytes(ds_machine *m, uint64_t hash, uintptr_t from, uintptr_t end)
+static READS_WHOLE_STACKS uint64_t stir_bytes(ds_machine *m, uint64_t hash, uintptr_t from,
+                                              uintptr_t end)
 {
   const uint64_t *words = (const uint64_t *)((from + 7) & ~(uintptr_t)7);
   const size_t count = end > (uintptr_t)words ? (end - (uintptr_t)words) / sizeof *words : 0;
