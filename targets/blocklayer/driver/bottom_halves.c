@@ -4,7 +4,7 @@
  * posted to. In the main context it may do what the main thread may; in an IOThread only what
  * every thread may.
  */
-#include "ghost.h"
+#include "blocks.h"
 
 static void script_run(void *opaque);
 
@@ -61,6 +61,7 @@ static void script_run(void *opaque)
   if (ghost.lock.writer == actor) {
     write_unlock();
   }
+  sections_end_all(actor);
   ghost.main_bh_depth = (uint8_t)(ghost.main_bh_depth - in_main);
   self->state = ACTOR_ENDED;
   ds_task_end(self->task);

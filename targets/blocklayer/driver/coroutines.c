@@ -3,6 +3,7 @@
  * Coroutine actors: each performs its script inside a coroutine of the target and ends. Who holds
  * the lock at the end of its script releases it first.
  */
+#include "blocks.h"
 #include "colocks.h"
 #include "rules.h"
 
@@ -91,6 +92,7 @@ static void script_run(void *opaque)
   if (holds_lock(self)) {
     read_unlock(self);
   }
+  sections_end_all(ACTOR_CO_FIRST + number_of(self));
   self->state = ACTOR_ENDED;
   ds_task_end(self->task);
 }

@@ -90,7 +90,8 @@ extern Ghost ghost;
 typedef bool GhostOperation(unsigned actor, const ds_operation *op);
 
 /* operations.c */
-void perform_script(unsigned actor); /* all operations of an actor, in order */
+void actor_waits(unsigned actor, const char *what); /* for whom it does; NULL: no longer */
+void perform_script(unsigned actor);                /* all operations of an actor, in order */
 
 /* contexts.c */
 void contexts_init(void); /* make the main context; the caller becomes the main thread */
@@ -117,6 +118,8 @@ void write_unlock(void);
 void nodes_init(void);
 void nodes_close(void);
 GhostOperation op_attach, op_detach;
+uint32_t nodes_below(unsigned node);                    /* itself too; by the ghost graph */
+bool nodes_attachable(unsigned parent, unsigned child); /* no cycle, no second edge */
 void walk_node(unsigned operand); /* walk and compare with the ghost graph (R1) */
 
 /* The operand names an object if that one will do; else it is taken modulo those that will.

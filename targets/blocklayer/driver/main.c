@@ -7,6 +7,7 @@
  * all is quiet. Only then it lets go, by the target's own means, who still waits for somebody to
  * come; who should have been woken before has been found by the rules.
  */
+#include "blocks.h"
 #include "jobs.h"
 #include "colocks.h"
 #include "rules.h"
@@ -32,6 +33,7 @@ static void close_program(void)
   if (ghost.lock.writer != NO_WRITER) {
     write_unlock();
   }
+  sections_end_all(ACTOR_MAIN_FIRST);
   jobs_close();
   ghost.closing = true;
   while (!all_ended()) {
@@ -43,19 +45,22 @@ static void close_program(void)
   }
   contexts_close();
   rule_conservation();
+  rule_settled();
+  blks_close();
   nodes_close();
   qemu_cleanup_main_loop();
 }
 
 static bool all_ended(void)
 {
-  return coroutines_ended() && bottom_halves_ended();
+  return coroutines_ended() && bottom_halves_ended() && blocks.pending == 0;
 }
 
 int ds_driver_idle(void)
 {
   rule_conservation();
   rule_notification();
+  rule_drain_ends();
   rule_wakeup();
   rule_job_wakeup();
   rule_colocks_idle();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only the main thread may do: in its own script and in bottom halves of its context. */
+#include "blocks.h"
 #include "rules.h"
 
 #include "aio/main_loop.h"
@@ -51,4 +52,5 @@ void write_unlock(void)
   ghost.lock.writer = NO_WRITER;
   bdrv_graph_wrunlock();
   rule_release(waited);
+  rule_settled();
 }

@@ -4,20 +4,16 @@
  *
  * It starts as 0 -> 1 -> 2 and 0 -> 3, with four loose nodes.
  */
-#include "ghost.h"
-
-#include "block/block_global_state.h"
+#include "blocks.h"
 
 static const uint8_t first_children[NODES] = {[0] = 1 << 1 | 1 << 3, [1] = 1 << 2};
 
-static uint32_t below(unsigned node);
-static bool attachable(unsigned parent, unsigned child);
 static unsigned pair_of(const ds_operation *op);
 
 void nodes_init(void)
 {
   for (unsigned i = 0; i < NODES; i++) {
-    ghost.graph.nodes[i] = bdrv_new();
+    ghost.graph.nodes[i] = bdrv_new_open_driver(&watching_driver, (void *)(uintptr_t)(i + 1));
     ds_name(ghost.graph.nodes[i], sizeof(BlockDriverState), "node%u", i);
   }
   for (unsigned parent = 0; parent < NODES; parent++) {
@@ -52,13 +48,13 @@ bool op_attach(unsigned actor, const ds_operation *op)
 {
   unsigned pair = pair_of(op);
 
-  if (ghost.lock.writer != actor) {
+  if (ghost.lock.writer != actor || blocks.restructuring) {
     return false;
   }
   for (unsigned i = 0; i < NODES * NODES; i++, pair = (pair + 1) % (NODES * NODES)) {
     unsigned parent = pair / NODES;
     unsigned child = pair % NODES;
-    if (attachable(parent, child)) {
+    if (nodes_attachable(parent, child) && quiet_enough_to_attach(parent, child)) {
       if (i > 0) {
         ds_note("attach node%u node%u", parent, child);
       }
@@ -71,9 +67,9 @@ bool op_attach(unsigned actor, const ds_operation *op)
 }
 
 /* No cycle, no second edge. */
-static bool attachable(unsigned parent, unsigned child)
+bool nodes_attachable(unsigned parent, unsigned child)
 {
-  return !(ghost.graph.children[parent] >> child & 1) && !(below(child) >> parent & 1);
+  return !(ghost.graph.children[parent] >> child & 1) && !(nodes_below(child) >> parent & 1);
 }
 
 /* The edge if there is one, else the next edge that there is. */
@@ -81,7 +77,7 @@ bool op_detach(unsigned actor, const ds_operation *op)
 {
   unsigned pair = pair_of(op);
 
-  if (ghost.lock.writer != actor) {
+  if (ghost.lock.writer != actor || blocks.restructuring) {
     return false;
   }
   for (unsigned i = 0; i < NODES * NODES; i++, pair = (pair + 1) % (NODES * NODES)) {
@@ -116,12 +112,12 @@ void walk_node(unsigned operand)
       seen |= (uint32_t)(list.nodes[i] == ghost.graph.nodes[node]) << node;
     }
   }
-  DS_CHECK(seen == below(top), "R1", "graph-torn",
-           "walking from node%u met the nodes %#x instead of %#x", top, seen, below(top));
+  DS_CHECK(seen == nodes_below(top), "R1", "graph-torn",
+           "walking from node%u met the nodes %#x instead of %#x", top, seen, nodes_below(top));
 }
 
 /* A mask of `node` and everything below it, by the ghost graph. */
-static uint32_t below(unsigned node)
+uint32_t nodes_below(unsigned node)
 {
   uint32_t mask = 1u << node;
   for (uint32_t before = 0; before != mask;) {

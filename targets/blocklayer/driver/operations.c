@@ -3,7 +3,7 @@
  * Every operation of the driver: who may do it, and the function that does. A bottom half of the
  * main context may do what the main thread may; one of an IOThread only what every thread may.
  */
-#include "ghost.h"
+#include "blocks.h"
 #include "jobs.h"
 #include "colocks.h"
 
@@ -59,6 +59,20 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_DOZE] = {COROUTINE, op_doze},
     [OP_WAKE] = {ANYWHERE, op_wake},
     [OP_CALL] = {COROUTINE, op_call},
+    [OP_READ] = {COROUTINE, op_read},
+    [OP_WRITE] = {COROUTINE, op_write},
+    [OP_AIO_READ] = {MAIN | BOTTOM_HALF, op_aio_read},
+    [OP_DRAINED_BEGIN] = {MAIN | COROUTINE, op_drained_begin},
+    [OP_DRAINED_END] = {MAIN | COROUTINE, op_drained_end},
+    [OP_SUBTREE_BEGIN] = {MAIN | COROUTINE, op_drained_begin},
+    [OP_SUBTREE_END] = {MAIN | COROUTINE, op_drained_end},
+    [OP_DRAIN_ALL_BEGIN] = {MAIN | COROUTINE, op_drained_begin},
+    [OP_DRAIN_ALL_END] = {MAIN | COROUTINE, op_drained_end},
+    [OP_INSERT] = {MAIN, op_insert},
+    [OP_REMOVE] = {MAIN, op_remove},
+    [OP_REPLACE] = {MAIN, op_replace},
+    [OP_APPEND] = {MAIN, op_append},
+    [OP_DROP] = {MAIN, op_drop},
 };
 
 static unsigned kind_of(unsigned actor)
@@ -95,5 +109,14 @@ void perform_script(unsigned actor)
     if (!perform(actor, &op)) {
       ds_skip(actor);
     }
+  }
+}
+
+void actor_waits(unsigned actor, const char *what)
+{
+  if (actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT) {
+    ds_task_waits(ghost.coroutines[actor - ACTOR_CO_FIRST].task, what, 0, -1);
+  } else if (actor - ACTOR_BH_FIRST < ACTOR_BH_COUNT) {
+    ds_task_waits(ghost.bottom_halves[actor - ACTOR_BH_FIRST].task, what, 0, -1);
   }
 }

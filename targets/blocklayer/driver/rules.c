@@ -5,6 +5,7 @@
  * Exact, because nothing else runs between the last visible operation of a target function and
  * the driver's next line.
  */
+#include "blocks.h"
 #include "rules.h"
 
 #include "aio/aio_int.h"
@@ -64,7 +65,7 @@ void rule_conservation(void)
  * be counted or not. */
 static bool lock_function_is_running(void)
 {
-  if (ghost.lock.unregistering) {
+  if (ghost.lock.unregistering || blocks.requests > 0) {
     return true;
   }
   for (unsigned i = 0; i < COROUTINES; i++) {

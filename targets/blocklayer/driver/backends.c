@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BlockBackends: made when something is first inserted, there until the end. */
+#include "blocks.h"
+
+#include "aio/main_loop.h"
+
+static void create(unsigned index)
+{
+  GhostBlk *blk = &blocks.blks[index];
+
+  if (blk->blk) {
+    return;
+  }
+  blk->blk = blk_new(qemu_get_aio_context());
+  blk->root = NO_NODE;
+  ds_name(&blk->blk->in_flight, sizeof(unsigned), "blk%u.in_flight", index);
+  ds_name(&blk->blk->quiesce_counter, sizeof(unsigned), "blk%u.quiesce_counter", index);
+  ds_name(&blk->blk->queued_requests_lock, sizeof(QemuMutex), "blk%u.queue_lock", index);
+  ds_publish(BLK_CHANNEL + index);
+}
+
+static uint32_t without_medium(void)
+{
+  uint32_t mask = 0;
+  for (unsigned i = 0; i < BLKS; i++) {
+    const GhostBlk *blk = &blocks.blks[i];
+    mask |= (uint32_t)(!blk->blk || (blk->root == NO_NODE && !blk->in_change)) << i;
+  }
+  return mask;
+}
+
+bool op_insert(unsigned actor, const ds_operation *op)
+{
+  unsigned index = choose(op->a, without_medium(), NO_BLK);
+  unsigned node = op->b % NODES;
+
+  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring) {
+    return false;
+  }
+  if (index != op->a) {
+    ds_note("insert blk%u", index);
+  }
+  create(index);
+  GhostBlk *blk = &blocks.blks[index];
+  blocks.used = true;
+  blocks.changing++;
+  blocks.draining++;
+  blk->in_change = true;
+  blk_insert_bs(blk->blk, ghost.graph.nodes[node]);
+  blk->in_change = false;
+  blk->root = (uint8_t)node;
+  blocks.draining--;
+  blocks.changing--;
+  rule_settled();
+  return true;
+}
+
+static uint32_t with_medium(void)
+{
+  uint32_t mask = 0;
+  for (unsigned i = 0; i < BLKS; i++) {
+    mask |= (uint32_t)(blocks.blks[i].blk && blocks.blks[i].root != NO_NODE) << i;
+  }
+  return mask;
+}
+
+bool op_remove(unsigned actor, const ds_operation *op)
+{
+  unsigned index = choose(op->a, with_medium(), NO_BLK);
+
+  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring ||
+      blocks.blks[index].in_change) {
+    return false;
+  }
+  if (index != op->a) {
+    ds_note("remove blk%u", index);
+  }
+  GhostBlk *blk = &blocks.blks[index];
+  blocks.changing++;
+  blocks.draining++;
+  blk->in_change = true;
+  blk_remove_bs(blk->blk);
+  blk->in_change = false;
+  blk->root = NO_NODE;
+  blocks.draining--;
+  blocks.changing--;
+  rule_settled();
+  return true;
+}
+
+unsigned blk_choose(unsigned operand)
+{
+  uint32_t usable = 0;
+  for (unsigned i = 0; i < BLKS; i++) {
+    usable |= (uint32_t)(blocks.blks[i].blk != NULL) << i;
+  }
+  unsigned index = choose(operand, usable, NO_BLK);
+  if (index != NO_BLK) {
+    ds_receive(BLK_CHANNEL + index);
+  }
+  return index;
+}
+
+void blks_close(void)
+{
+  for (unsigned i = 0; i < BLKS; i++) {
+    if (blocks.blks[i].blk) {
+      blk_unref(blocks.blks[i].blk);
+      blocks.blks[i] = (GhostBlk){.root = NO_NODE};
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests, drained sections, backends and changes of the graph: the group "blocks". Every node of
+ * nodes.c has the driver's own BlockDriver, which watches what reaches it.
+ */
+#ifndef BLOCKLAYER_BLOCKS_H
+#define BLOCKLAYER_BLOCKS_H
+
+#include "ghost.h"
+
+#include "block/block.h"
+#include "block/block_backend.h"
+
+#pragma GCC visibility push(hidden)
+
+enum {
+  BLKS = 4,
+  NO_BLK = BLKS,
+  NO_NODE = NODES,
+  SECTIONS = 12,
+  BLK_CHANNEL = 40, /* channels of ds_publish(): the backends */
+};
+
+typedef enum { SECTION_NONE, SECTION_BEGINS, SECTION_INSIDE, SECTION_ENDS } SectionState;
+typedef enum { OF_NODE, OF_SUBTREE, OF_ALL } SectionKind;
+
+/* A drained section of an actor. */
+typedef struct GhostSection {
+  uint8_t state;
+  uint8_t kind;
+  uint8_t node; /* meaningless for OF_ALL */
+  uint8_t actor;
+} GhostSection;
+
+typedef struct GhostBlk {
+  BlockBackend *blk; /* created by the first insert, lives until the end */
+  uint8_t root;      /* the node inserted, or NO_NODE */
+  bool in_change;    /* an insert or remove is in progress */
+} GhostBlk;
+
+typedef struct GhostBlocks {
+  GhostSection sections[SECTIONS];
+  GhostBlk blks[BLKS];
+  uint8_t in_driver[NODES]; /* requests that are in the node's driver */
+  bool told[NODES];         /* the driver was told that its node is quiesced */
+  uint8_t requests;         /* begun and not over; they take the graph's read lock */
+  uint8_t pending;          /* those of them whose callback is to come */
+  uint8_t changing;         /* calls in progress that change counters or edges */
+  uint8_t draining;         /* calls of the main thread in progress that wait for requests */
+  bool restructuring;       /* one of them changes edges, and looks at them before */
+  bool used;                /* some operation of this group was carried out */
+} GhostBlocks;
+
+extern GhostBlocks blocks;
+
+/* The BlockDriver of every node; its opaque is the node's number + 1. */
+extern const BlockDriver watching_driver;
+
+/* sections.c */
+GhostOperation op_drained_begin, op_drained_end;
+void sections_end_all(unsigned actor);
+bool holds_section(unsigned actor);
+bool covered(unsigned node, SectionKind at_least); /* by a section whose begin has returned */
+bool may_wait_for_requests(unsigned actor);        /* or would somebody wait for himself? */
+
+/* requests.c */
+GhostOperation op_read, op_write, op_aio_read;
+
+/* backends.c */
+GhostOperation op_insert, op_remove;
+unsigned blk_choose(unsigned operand); /* one with a medium, or NO_BLK */
+void blks_close(void);
+
+/* restructure.c */
+GhostOperation op_replace, op_append, op_drop;
+bool quiet_enough_to_attach(unsigned parent, unsigned child);
+
+/* rules_blocks.c */
+void rule_section_is_quiet(void);                    /* the begin of one has returned */
+void rule_request_reaches(unsigned node);            /* its driver */
+void rule_callback(unsigned blk);                    /* of a request of this backend */
+void rule_driver_told(unsigned node, bool quiesced); /* by drain_begin or drain_end */
+void rule_settled(void);                             /* counters, edges, references */
+void rule_drain_ends(void);                          /* nothing can run */
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests through a backend, and the block driver that they end up in. The operand `n` says which
+ * range (n / 4: requests of one range overlap) and how the node takes its time (n % 4): not at all,
+ * with a yield, sleeping, or in a bottom half of another context. It travels as the length.
+ * Afterwards the request goes on to the children. The last n is out of range.
+ */
+#include "blocks.h"
+
+#include "aio/co_sleep.h"
+#include "coroutine/coroutine_int.h"
+
+#include <errno.h>
+
+enum {
+  WAYS = 4,
+  RANGES = 3,
+  RANGE_BYTES = 16,
+  LEAST_BYTES = 4,
+  OUT_OF_RANGE = WAYS * RANGES,
+  SLEEP_NS = 2000,
+};
+
+typedef enum { AT_ONCE, YIELDING, SLEEPING, IN_BOTTOM_HALF } Way;
+
+static int64_t offset_of(unsigned n)
+{
+  return n >= OUT_OF_RANGE ? -1 : (int64_t)(n / WAYS * RANGE_BYTES);
+}
+
+static int64_t bytes_of(unsigned n)
+{
+  return LEAST_BYTES + n % WAYS;
+}
+
+/* ------------------------------------------------------------------ the driver of the nodes */
+
+static unsigned node_of(const BlockDriverState *bs)
+{
+  return (unsigned)(uintptr_t)bs->opaque - 1;
+}
+
+static void nothing_bh(void *opaque)
+{
+  (void)opaque;
+}
+
+static void take_time(Way way)
+{
+  AioContext *home = qemu_get_current_aio_context();
+
+  switch (way) {
+  case AT_ONCE:
+    return;
+  case YIELDING:
+    aio_co_schedule(home, qemu_coroutine_self());
+    qemu_coroutine_yield();
+    return;
+  case SLEEPING:
+    qemu_co_sleep_ns(SLEEP_NS);
+    return;
+  case IN_BOTTOM_HALF:
+    break;
+  }
+  unsigned other = MAIN_CONTEXT;
+  for (unsigned i = 0; i < ghost.created; i++) {
+    if (ghost.contexts[i].state == CONTEXT_LIVE && ghost.contexts[i].ctx != home) {
+      other = i;
+    }
+  }
+  other = context_choose(other, NO_CONTEXT);
+  context_enter(other);
+  aio_co_call_bh(ghost.contexts[other].ctx, nothing_bh, NULL);
+  context_leave(other);
+}
+
+static int watch(BlockDriverState *bs, int64_t offset, int64_t bytes, bool write)
+{
+  unsigned node = node_of(bs);
+
+  rule_request_reaches(node);
+  blocks.in_driver[node]++;
+  take_time((Way)(bytes - LEAST_BYTES));
+  int ret = write ? bdrv_co_pwritev_children(bs, offset, bytes)
+                  : bdrv_co_preadv_children(bs, offset, bytes);
+  rule_request_reaches(node);
+  blocks.in_driver[node]--;
+  return ret;
+}
+
+static int watching_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+  return watch(bs, offset, bytes, false);
+}
+
+static int watching_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+  return watch(bs, offset, bytes, true);
+}
+
+static void watching_drain_begin(BlockDriverState *bs)
+{
+  rule_driver_told(node_of(bs), true);
+}
+
+static void watching_drain_end(BlockDriverState *bs)
+{
+  rule_driver_told(node_of(bs), false);
+}
+
+const BlockDriver watching_driver = {
+    .name = "watching",
+    .bdrv_drain_begin = watching_drain_begin,
+    .bdrv_drain_end = watching_drain_end,
+    .bdrv_co_preadv = watching_preadv,
+    .bdrv_co_pwritev = watching_pwritev,
+};
+
+/* ------------------------------------------------------------------ operations */
+
+static bool may_send(unsigned actor)
+{
+  return may_wait_for_requests(actor) && !holds_section(actor);
+}
+
+static BlockBackend *backend(const ds_operation *op, const char *word)
+{
+  unsigned index = blk_choose(op->a);
+
+  if (index == NO_BLK) {
+    return NULL;
+  }
+  if (index != op->a) {
+    ds_note("%s blk%u", word, index);
+  }
+  return blocks.blks[index].blk;
+}
+
+bool op_read(unsigned actor, const ds_operation *op)
+{
+  BlockBackend *blk = may_send(actor) ? backend(op, "read") : NULL;
+
+  if (!blk) {
+    return false;
+  }
+  actor_waits(actor, "blk_co_preadv: a section, other requests, or its node");
+  blocks.requests++;
+  int ret = blk_co_preadv(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE);
+  blocks.requests--;
+  actor_waits(actor, NULL);
+  ds_note("read: %d", ret);
+  return true;
+}
+
+/* Serialising: no request that overlaps runs at the same time. */
+bool op_write(unsigned actor, const ds_operation *op)
+{
+  BlockBackend *blk = may_send(actor) ? backend(op, "write") : NULL;
+
+  if (!blk) {
+    return false;
+  }
+  actor_waits(actor, "blk_co_pwritev: a section, other requests, or its node");
+  blocks.requests++;
+  int ret = blk_co_pwritev(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_SERIALISING);
+  blocks.requests--;
+  actor_waits(actor, NULL);
+  ds_note("write: %d", ret);
+  return true;
+}
+
+typedef struct AioRead {
+  uint8_t blk;
+  uint8_t context;
+} AioRead;
+
+enum { AIO_READS = 8 };
+static AioRead aio_reads[AIO_READS];
+static uint8_t aio_reads_begun;
+
+static void aio_read_cb(void *opaque, int ret)
+{
+  const AioRead *request = opaque;
+
+  (void)ret;
+  rule_callback(request->blk);
+  context_leave(request->context);
+  blocks.pending--;
+  blocks.requests--;
+}
+
+bool op_aio_read(unsigned actor, const ds_operation *op)
+{
+  unsigned index = aio_reads_begun < AIO_READS ? blk_choose(op->a) : NO_BLK;
+
+  if (index == NO_BLK) {
+    return false;
+  }
+  if (index != op->a) {
+    ds_note("aio_read blk%u", index);
+  }
+  AioRead *request = &aio_reads[aio_reads_begun++];
+  *request = (AioRead){.blk = (uint8_t)index, .context = MAIN_CONTEXT};
+  if (actor != ACTOR_MAIN_FIRST) {
+    request->context = ghost.bottom_halves[actor - ACTOR_BH_FIRST].home;
+  }
+  context_enter(request->context);
+  blocks.pending++;
+  blocks.requests++;
+  blk_aio_preadv(blocks.blks[index].blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE,
+                 aio_read_cb, request);
+  return true;
+}

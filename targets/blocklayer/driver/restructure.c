@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes of the graph that drain by themselves. Only one at a time: its poll may run others. */
+#include "blocks.h"
+
+static bool may_restructure(unsigned actor)
+{
+  return may_wait_for_requests(actor) && !blocks.restructuring && blocks.changing == 0;
+}
+
+static void restructure_begin(void)
+{
+  blocks.used = true;
+  blocks.restructuring = true;
+  blocks.changing++;
+  blocks.draining++;
+}
+
+static void restructure_end(void)
+{
+  blocks.draining--;
+  blocks.changing--;
+  blocks.restructuring = false;
+  rule_settled();
+}
+
+static void move_ghost_edge(unsigned parent, unsigned from, unsigned to)
+{
+  ghost.graph.children[parent] &= (uint8_t)~(1u << from);
+  ghost.graph.children[parent] |= (uint8_t)(1u << to);
+}
+
+/* As bdrv_replace_node(): all users of `from` but those that `to` is, or stands on. */
+static void move_ghost_parents(unsigned from, unsigned to)
+{
+  uint32_t below_to = nodes_below(to);
+
+  for (unsigned parent = 0; parent < NODES; parent++) {
+    uint8_t children = ghost.graph.children[parent];
+    if (children >> from & 1 && !(children >> to & 1) && !(below_to >> parent & 1)) {
+      move_ghost_edge(parent, from, to);
+    }
+  }
+  for (unsigned i = 0; i < BLKS; i++) {
+    if (blocks.blks[i].blk && blocks.blks[i].root == from) {
+      blocks.blks[i].root = (uint8_t)to;
+    }
+  }
+}
+
+/* The first child of the first node is replaced by the second node. */
+bool op_replace(unsigned actor, const ds_operation *op)
+{
+  unsigned parent = op->a % NODES;
+  unsigned to = op->b % NODES;
+  uint8_t children = ghost.graph.children[parent];
+
+  if (!may_restructure(actor) || !children || !nodes_attachable(parent, to)) {
+    return false;
+  }
+  unsigned from = (unsigned)__builtin_ctz(children);
+  restructure_begin();
+  if (bdrv_replace_child_bs(ghost.graph.nodes[parent], ghost.graph.nodes[from],
+                            ghost.graph.nodes[to])) {
+    move_ghost_edge(parent, from, to);
+  }
+  restructure_end();
+  return true;
+}
+
+/* The first node, which stands alone, is put on top of the second. */
+bool op_append(unsigned actor, const ds_operation *op)
+{
+  unsigned filter = op->a % NODES;
+  unsigned top = op->b % NODES;
+  bool alone = ghost.graph.children[filter] == 0 && !ghost.graph.nodes[filter]->parents;
+
+  if (!may_restructure(actor) || filter == top || !alone) {
+    return false;
+  }
+  restructure_begin();
+  bdrv_append(ghost.graph.nodes[filter], ghost.graph.nodes[top]);
+  ghost.graph.children[filter] |= (uint8_t)(1u << top);
+  move_ghost_parents(top, filter);
+  restructure_end();
+  return true;
+}
+
+/* The users of the first node use the second, below it, instead. */
+bool op_drop(unsigned actor, const ds_operation *op)
+{
+  unsigned top = op->a % NODES;
+  unsigned base = op->b % NODES;
+
+  if (!may_restructure(actor) || top == base || !(nodes_below(top) >> base & 1)) {
+    return false;
+  }
+  restructure_begin();
+  if (bdrv_drop_intermediate(ghost.graph.nodes[top], ghost.graph.nodes[base])) {
+    move_ghost_parents(top, base);
+  }
+  restructure_end();
+  return true;
+}
+
+/* A child that is quiet needs a parent that is; a parent whose subtree is quiet, a child that is.
+ */
+bool quiet_enough_to_attach(unsigned parent, unsigned child)
+{
+  if (!blocks.used) {
+    return true;
+  }
+  bool child_is = covered(child, OF_NODE);
+  return !(child_is && !covered(parent, OF_NODE)) && !(!child_is && covered(parent, OF_SUBTREE));
+}

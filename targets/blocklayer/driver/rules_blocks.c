@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The judges of the group "blocks", from ghost sections, ghost edges and the target's fields. */
+#include "blocks.h"
+
+static unsigned in_flight_of(const BlockDriverState *bs)
+{
+  /* Relaxed, here and below: ghost code, one operation of the machine at a time. */
+  return atomic_load_explicit(&bs->in_flight, memory_order_relaxed);
+}
+
+static unsigned quiesced_by(const BlockBackend *blk)
+{
+  return atomic_load_explicit(&blk->quiesce_counter, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ R20 quiescence */
+
+/* A coroutine on its way to the main thread, to begin or end a section, is in flight and does
+ * nothing. */
+static unsigned drainers_on_their_way(unsigned node)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    const GhostSection *section = &blocks.sections[i];
+    bool on_its_way = section->state == SECTION_BEGINS || section->state == SECTION_ENDS;
+    count += on_its_way && section->kind != OF_ALL && section->node == node;
+  }
+  return count;
+}
+
+void rule_section_is_quiet(void)
+{
+  for (unsigned i = 0; i < NODES; i++) {
+    unsigned in_flight = in_flight_of(ghost.graph.nodes[i]);
+    if (blocks.in_driver[i] > 0 || in_flight > drainers_on_their_way(i)) {
+      DS_CHECK(!covered(i, OF_NODE), "R20", "busy-in-section",
+               "the section has begun, but node%u has %u requests in flight", i, in_flight);
+    }
+  }
+}
+
+void rule_request_reaches(unsigned node)
+{
+  DS_CHECK(!covered(node, OF_NODE), "R20", "request-in-section",
+           "a request is in node%u, which is in a drained section", node);
+}
+
+void rule_callback(unsigned blk)
+{
+  unsigned root = blocks.blks[blk].root;
+  bool inside = root != NO_NODE && !blocks.blks[blk].in_change && covered(root, OF_NODE);
+  DS_CHECK(!inside, "R20", "callback-in-section",
+           "a request of blk%u calls back, but its node%u is in a drained section", blk, root);
+}
+
+/* ------------------------------------------------------------------ R21 sections */
+
+/* Ways down that sections of subtrees have come to `node`. */
+static unsigned subtree_sections(unsigned node)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    const GhostSection *section = &blocks.sections[i];
+    count += section->state != SECTION_NONE && section->kind == OF_SUBTREE && section->node == node;
+  }
+  for (unsigned parent = 0; parent < NODES; parent++) {
+    if (ghost.graph.children[parent] >> node & 1) {
+      count += subtree_sections(parent);
+    }
+  }
+  return count;
+}
+
+/* All others: its own, those of all nodes, and what its children demand. */
+static unsigned plain_sections(unsigned node)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    const GhostSection *section = &blocks.sections[i];
+    bool own = section->kind == OF_ALL || (section->kind == OF_NODE && section->node == node);
+    count += section->state != SECTION_NONE && own;
+  }
+  for (unsigned child = 0; child < NODES; child++) {
+    if (ghost.graph.children[node] >> child & 1) {
+      count += subtree_sections(child) - subtree_sections(node) + (plain_sections(child) > 0);
+    }
+  }
+  return count;
+}
+
+static void judge_sections(void)
+{
+  for (unsigned i = 0; i < NODES; i++) {
+    const BlockDriverState *bs = ghost.graph.nodes[i];
+    unsigned subtree = subtree_sections(i);
+    unsigned expected = plain_sections(i) + subtree;
+    DS_CHECK(bs->quiesce_counter == expected && bs->recursive_quiesce_counter == subtree, "R21",
+             "sections-of-node",
+             "node%u counts %u sections, %u of them of subtrees; it should be %u and %u", i,
+             bs->quiesce_counter, bs->recursive_quiesce_counter, expected, subtree);
+    DS_CHECK(blocks.told[i] == (expected > 0), "R22", "driver-knows",
+             "the driver of node%u was %s that it is quiesced", i,
+             expected > 0 ? "not told" : "never told the end of it");
+  }
+  for (unsigned i = 0; i < BLKS; i++) {
+    const GhostBlk *blk = &blocks.blks[i];
+    if (blk->blk) {
+      unsigned root = blk->root;
+      unsigned expected = root == NO_NODE ? 0 : subtree_sections(root) + (plain_sections(root) > 0);
+      DS_CHECK(quiesced_by(blk->blk) == expected, "R21", "sections-of-backend",
+               "blk%u counts %u sections instead of %u", i, quiesced_by(blk->blk), expected);
+    }
+  }
+}
+
+/* ------------------------------------------------------------------ R22 callbacks */
+
+void rule_driver_told(unsigned node, bool quiesced)
+{
+  DS_CHECK(blocks.told[node] != quiesced, "R22", "driver-told-twice",
+           "the driver of node%u is told twice that it %s quiesced", node,
+           quiesced ? "is" : "is no longer");
+  blocks.told[node] = quiesced;
+}
+
+/* ------------------------------------------------------------------ R24 the tree */
+
+static unsigned number_of(const BlockDriverState *bs)
+{
+  unsigned i = 0;
+  while (i < NODES && ghost.graph.nodes[i] != bs) {
+    i++;
+  }
+  return i;
+}
+
+static void judge_tree(void)
+{
+  uint8_t users[NODES] = {0};
+
+  for (unsigned i = 0; i < BLKS; i++) {
+    const GhostBlk *blk = &blocks.blks[i];
+    if (blk->blk) {
+      const BdrvChild *root = blk->blk->root;
+      unsigned node = root ? number_of(root->bs) : NO_NODE;
+      DS_CHECK(node == blk->root, "R24", "tree", "blk%u uses node%u instead of node%u", i, node,
+               blk->root);
+      if (node != NO_NODE) {
+        users[node]++;
+      }
+    }
+  }
+  for (unsigned i = 0; i < NODES; i++) {
+    uint8_t children = 0;
+    for (const BdrvChild *edge = ghost.graph.nodes[i]->children; edge; edge = edge->next_sibling) {
+      unsigned child = number_of(edge->bs);
+      children |= (uint8_t)(1u << child);
+      users[child]++;
+    }
+    DS_CHECK(children == ghost.graph.children[i], "R24", "tree",
+             "node%u has the children %#x instead of %#x", i, children, ghost.graph.children[i]);
+  }
+  for (unsigned i = 0; i < NODES; i++) {
+    unsigned references = ghost.graph.nodes[i]->refcnt;
+    DS_CHECK(references == 1u + users[i], "R24", "references",
+             "node%u has %u references instead of %u", i, references, 1u + users[i]);
+  }
+}
+
+void rule_settled(void)
+{
+  if (!blocks.used || blocks.changing > 0 || ghost.lock.wrlock_depth > 0 ||
+      ghost.lock.writer != NO_WRITER) {
+    return;
+  }
+  judge_tree();
+  judge_sections();
+}
+
+/* ------------------------------------------------------------------ R23 the end of waiting */
+
+static bool anything_in_flight(void)
+{
+  bool any = false;
+  for (unsigned i = 0; i < NODES; i++) {
+    any |= in_flight_of(ghost.graph.nodes[i]) > 0;
+  }
+  for (unsigned i = 0; i < BLKS; i++) {
+    const BlockBackend *blk = blocks.blks[i].blk;
+    any |= blk && atomic_load_explicit(&blk->in_flight, memory_order_relaxed) > 0;
+  }
+  return any;
+}
+
+void rule_drain_ends(void)
+{
+  for (unsigned i = 0; i < BLKS; i++) {
+    const BlockBackend *blk = blocks.blks[i].blk;
+    bool forgotten = blk && !quiesced_by(blk) && blk->queued_requests.waiters.head;
+    DS_CHECK(!forgotten, "R23", "request-left-queued",
+             "a request is still queued at blk%u, which is not quiesced", i);
+  }
+  if (blocks.draining == 0 || !ds_thread_in_poll(MAIN_THREAD)) {
+    return;
+  }
+  DS_CHECK(anything_in_flight(), "R23", "drain-asleep",
+           "a drain sleeps, but nothing is in flight and nobody will wake it");
+  ds_fail("R23", "drain-stuck", "a drain waits for requests that cannot go on");
+}

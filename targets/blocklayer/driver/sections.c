@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drained sections of nodes, subtrees and of everything, begun and ended by main, bottom halves of
+ * the main context and coroutines. Who still has one at the end of its script ends it.
+ *
+ * Who is in a section sends no request himself: it would wait for his own end.
+ */
+#include "blocks.h"
+
+#include "coroutine/coroutine_int.h"
+
+enum { SECTIONS_PER_ACTOR = 3, NESTED_WAITS_MAX = 2 };
+
+GhostBlocks blocks;
+
+static bool is_coroutine(unsigned actor)
+{
+  return actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT;
+}
+
+static SectionKind kind_of(const ds_operation *op)
+{
+  switch (op->code) {
+  case OP_DRAINED_BEGIN:
+  case OP_DRAINED_END:
+    return OF_NODE;
+  case OP_SUBTREE_BEGIN:
+  case OP_SUBTREE_END:
+    return OF_SUBTREE;
+  default:
+    return OF_ALL;
+  }
+}
+
+static unsigned sections_of(unsigned actor)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    count += blocks.sections[i].state != SECTION_NONE && blocks.sections[i].actor == actor;
+  }
+  return count;
+}
+
+bool holds_section(unsigned actor)
+{
+  return sections_of(actor) > 0;
+}
+
+bool may_wait_for_requests(unsigned actor)
+{
+  if (is_coroutine(actor)) {
+    unsigned number = actor - ACTOR_CO_FIRST;
+    return !(ghost.lock.holders >> number & 1) && ghost.coroutines[number].co->locks_held == 0;
+  }
+  return ghost.lock.writer == NO_WRITER && ghost.main_bh_depth <= NESTED_WAITS_MAX;
+}
+
+/* ------------------------------------------------------------------ operations */
+
+static void begin(const GhostSection *section)
+{
+  BlockDriverState *bs = ghost.graph.nodes[section->node];
+
+  switch ((SectionKind)section->kind) {
+  case OF_NODE:
+    bdrv_drained_begin(bs);
+    return;
+  case OF_SUBTREE:
+    bdrv_subtree_drained_begin(bs);
+    return;
+  case OF_ALL:
+    bdrv_drain_all_begin();
+    return;
+  }
+}
+
+static void end(const GhostSection *section)
+{
+  BlockDriverState *bs = ghost.graph.nodes[section->node];
+
+  switch ((SectionKind)section->kind) {
+  case OF_NODE:
+    bdrv_drained_end(bs);
+    return;
+  case OF_SUBTREE:
+    bdrv_subtree_drained_end(bs);
+    return;
+  case OF_ALL:
+    bdrv_drain_all_end();
+    return;
+  }
+}
+
+static GhostSection *free_section(void)
+{
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    if (blocks.sections[i].state == SECTION_NONE) {
+      return &blocks.sections[i];
+    }
+  }
+  return NULL;
+}
+
+bool op_drained_begin(unsigned actor, const ds_operation *op)
+{
+  GhostSection *section = free_section();
+
+  if (!section || sections_of(actor) == SECTIONS_PER_ACTOR || !may_wait_for_requests(actor)) {
+    return false;
+  }
+  *section = (GhostSection){.state = SECTION_BEGINS,
+                            .kind = (uint8_t)kind_of(op),
+                            .node = op->a % NODES,
+                            .actor = (uint8_t)actor};
+  blocks.used = true;
+  blocks.changing++;
+  blocks.draining++;
+  actor_waits(actor, "bdrv_drained_begin: requests in flight");
+  begin(section);
+  actor_waits(actor, NULL);
+  blocks.draining--;
+  blocks.changing--;
+  section->state = SECTION_INSIDE;
+  rule_section_is_quiet();
+  rule_settled();
+  return true;
+}
+
+static void end_section(GhostSection *section)
+{
+  section->state = SECTION_ENDS; /* from here on requests may come */
+  blocks.changing++;
+  actor_waits(section->actor, "bdrv_drained_end: the main thread");
+  end(section);
+  actor_waits(section->actor, NULL);
+  blocks.changing--;
+  *section = (GhostSection){0};
+  rule_settled();
+}
+
+/* The actor's newest section of that kind; of that node if there is one. */
+bool op_drained_end(unsigned actor, const ds_operation *op)
+{
+  GhostSection *chosen = NULL;
+
+  if (!may_wait_for_requests(actor)) {
+    return false;
+  }
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    GhostSection *section = &blocks.sections[i];
+    if (section->state == SECTION_INSIDE && section->actor == actor &&
+        section->kind == kind_of(op)) {
+      bool better = !chosen || section->node == op->a % NODES;
+      chosen = better ? section : chosen;
+    }
+  }
+  if (!chosen) {
+    return false;
+  }
+  end_section(chosen);
+  return true;
+}
+
+void sections_end_all(unsigned actor)
+{
+  for (unsigned i = SECTIONS; i-- > 0;) {
+    GhostSection *section = &blocks.sections[i];
+    if (section->state == SECTION_INSIDE && section->actor == actor) {
+      end_section(section);
+    }
+  }
+}
+
+/* ------------------------------------------------------------------ whom they cover */
+
+/* By the target's own edges: while the driver restructures, ours are late. */
+static bool covers(const GhostSection *section, unsigned node)
+{
+  BlockDriverState *bs = ghost.graph.nodes[node];
+  BlockDriverState *top = ghost.graph.nodes[section->node];
+
+  if (section->kind == OF_ALL || bdrv_is_below(bs, top)) {
+    return true;
+  }
+  if (section->kind != OF_SUBTREE) {
+    return false;
+  }
+  BdrvNodeList subtree = {0};
+  bdrv_walk(top, &subtree);
+  for (size_t i = 0; i < subtree.count; i++) {
+    if (bdrv_is_below(bs, subtree.nodes[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool covered(unsigned node, SectionKind at_least)
+{
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    const GhostSection *section = &blocks.sections[i];
+    if (section->state == SECTION_INSIDE && section->kind >= at_least && covers(section, node)) {
+      return true;
+    }
+  }
+  return false;
+}
