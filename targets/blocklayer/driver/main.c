@@ -34,7 +34,6 @@ static void close_program(void)
     write_unlock();
   }
   sections_end_all(ACTOR_MAIN_FIRST);
-  jobs_close();
   ghost.closing = true;
   while (!all_ended()) {
     aio_poll(qemu_get_aio_context(), true);
@@ -43,6 +42,7 @@ static void close_program(void)
       waits_close();
     }
   }
+  jobs_close(); /* bottom halves may have started some */
   contexts_close();
   rule_conservation();
   rule_settled();
