@@ -31,7 +31,7 @@ FLAVOURS: Final = {
     "plain": ("-O2", *(["-DDS_VALGRIND="] if VALGRIND_HEADER.exists() else [])),
     "sanitized": ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"),
 }
-FOR_THE_TARGET: Final = ("tsan_abi", "memory_")
+FOR_THE_TARGET: Final = ("tsan_abi", "memory_", "libc")
 """Sources that carry out accesses of the target, which may be wrong: they are its own fault."""
 
 SIGNALS: Final = ("segv", "sigbus", "abort", "sigfpe", "sigill", "sigtrap")
@@ -85,7 +85,7 @@ def _sources() -> list[Path]:
 
 def _digest(flavour: str) -> str:
     digest = hashlib.sha256(repr((find_compiler().command, FLAVOURS[flavour])).encode())
-    for path in sorted([*ENGINE.iterdir(), *PROGRAMS.iterdir()]):
+    for path in sorted([Path(__file__), *ENGINE.iterdir(), *PROGRAMS.iterdir()]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -97,7 +97,7 @@ def _build(flavour: str, folder: Path) -> None:
         made = folder / f"{source.name}.o"
         extra = []
         if flavour == "sanitized" and source.name.startswith(FOR_THE_TARGET):
-            extra = ["-fno-sanitize=null,alignment"]
+            extra = ["-fno-sanitize=null,alignment,nonnull-attribute"]
         subprocess.run([*compiler, *extra, "-c", source, "-o", made], check=True)
         return made
 
