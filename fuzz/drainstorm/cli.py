@@ -179,6 +179,12 @@ async def _hunt_plain(config: HuntConfig, view: View, control: object) -> int:
             f"not one of {summary.totals.runs:,} schedules had a choice: no two threads of "
             f"'{config.spec.name}' can run at the same time, so this proves nothing"
         )
+    if summary.totals.runs and not summary.totals.shared and not summary.findings:
+        raise UsageError(
+            f"in not one of {summary.totals.runs:,} schedules did two threads of "
+            f"'{config.spec.name}' do something to the same object: whatever the schedule, "
+            "nothing can go wrong, so this proves nothing"
+        )
     return 1 if summary.findings else 0
 
 

@@ -97,7 +97,7 @@ class Result(ctypes.Structure):
         *((name, c_uint32) for name in ("threads", "ops_done", "ops_skipped", "marks")),
         *((name, c_uint32) for name in ("pct_steps", "deviation_count", "event_count")),
         *((name, c_uint32) for name in ("waiter_count", "obligations", "bounds")),
-        *((name, c_uint32) for name in ("remarks", "reserved")),
+        *((name, c_uint32) for name in ("remarks", "shared")),
         *((name, c_uint64) for name in ("pc", "other_pc")),
         ("rule", c_char * 16),
         ("site", c_char * 96),
@@ -124,6 +124,7 @@ class Result(ctypes.Structure):
     obligations: int
     bounds: int
     remarks: int
+    shared: int
     pc: int
     other_pc: int
     rule: bytes
@@ -139,6 +140,7 @@ class Totals(ctypes.Structure):
         *((name, c_uint64) for name in ("steps", "choices", "switches")),
         ("marked", c_uint64 * MARKS),
         ("marked_any", c_uint64),
+        ("shared", c_uint64),
         ("new_classes", c_uint64),
         ("op_done", c_uint64 * OPERATION_CODES),
         ("op_skipped", c_uint64 * OPERATION_CODES),
@@ -167,6 +169,7 @@ class Totals(ctypes.Structure):
     switches: int
     marked: Sequence[int]
     marked_any: int
+    shared: int
     new_classes: int
     op_done: Sequence[int]
     op_skipped: Sequence[int]

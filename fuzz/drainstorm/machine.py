@@ -407,6 +407,7 @@ class Machine:
             switches=totals.switches,
             marked=tuple(totals.marked),
             marked_any=totals.marked_any,
+            shared=totals.shared,
             new_classes=totals.new_classes,
             single_classes=totals.single_classes,
             suppressed=totals.suppressed,

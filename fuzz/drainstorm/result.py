@@ -320,6 +320,8 @@ class Totals:
     Args:
         marked: runs in which the driver set mark 0, 1, ...
         marked_any: runs in which it set any mark.
+        shared: runs in which two threads did something to the same object (hashes=True); plain
+            accesses do not count.
         new_classes: class hashes that the machine had not seen (hashes=True).
         single_classes: how many more classes than before exactly one run has shown; may be
             negative (hashes=True).
@@ -346,6 +348,7 @@ class Totals:
     switches: int = 0
     marked: tuple[int, ...] = (0,) * MARKS
     marked_any: int = 0
+    shared: int = 0
     new_classes: int = 0
     single_classes: int = 0
     suppressed: int = 0
@@ -373,6 +376,7 @@ class Totals:
             switches=self.switches + other.switches,
             marked=tuple(a + b for a, b in zip(self.marked, other.marked, strict=True)),
             marked_any=self.marked_any + other.marked_any,
+            shared=self.shared + other.shared,
             new_classes=self.new_classes + other.new_classes,
             single_classes=self.single_classes + other.single_classes,
             suppressed=self.suppressed + other.suppressed,

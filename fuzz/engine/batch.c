@@ -40,6 +40,7 @@ static void add_totals(ds_machine *m, ds_totals *t, const ds_result *r, uint64_t
     t->first_remarked_seed[i] = t->remarked[i]++ ? t->first_remarked_seed[i] : seed;
   }
   t->marked_any += r->marks != 0;
+  t->shared += r->shared;
   t->suppressed += r->verdict != DS_FAIL && m->run_suppressed;
   if (r->observed) {
     add_observed(t, r->observed);
@@ -77,6 +78,7 @@ static int repeats(ds_machine *m, uint64_t seed, const ds_result *first)
   run_once(m, seed, &second);
   run_prepare(m, c, &configured, flags);
   m->totals = totals;
+  m->deviation_count = again.deviation_count; /* they are still those of the first run */
   return second.trace_hash == first->trace_hash && second.outcome == first->outcome &&
          second.steps == first->steps;
 }

@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 6 };
+enum { DS_ABI_VERSION = 7 };
 
 typedef struct ds_machine ds_machine;
 
@@ -212,7 +212,7 @@ typedef struct ds_result {
   uint32_t obligations; /* what RFF asked for: pass it to reproduce this very run */
   uint32_t bounds;      /* DS_BOUND_*: approximations of the machine that this run met */
   uint32_t remarks;     /* DS_REMARK_* */
-  uint32_t reserved;
+  uint32_t shared;      /* 1 = two threads did something to the same object; DS_FLAG_HASH */
   uint64_t pc;       /* offset in the target's shared object, 0 = none */
   uint64_t other_pc; /* race: the earlier access; use after free: the free; 0 = none */
   char rule[16];     /* "R1", empty when the machine itself judged */
@@ -237,6 +237,7 @@ typedef struct ds_totals {
   uint64_t steps, choices, switches;
   uint64_t marked[DS_MARKS]; /* runs in which the driver set this bit */
   uint64_t marked_any;       /* runs in which the driver set any bit */
+  uint64_t shared;           /* runs in which two threads met at an object (DS_FLAG_HASH) */
   uint64_t new_classes;      /* class hashes that this machine had not seen (DS_FLAG_HASH) */
   uint64_t op_done[256], op_skipped[256]; /* per operation code */
   uint64_t outcome[DS_OUTCOMES];

@@ -237,6 +237,13 @@ static void hash_operation(ds_machine *m, uint32_t kind, uint64_t object, uint32
                        (uint64_t)version << 8 ^ kind);
 }
 
+/* Something at which threads can meet, unlike a thread's start and end, a fence or a yield. */
+static int is_shareable(const void *object)
+{
+  const uintptr_t address = (uintptr_t)object;
+  return address >= NUMBERED || (address && address < (uintptr_t)THREAD_OBJECT(0));
+}
+
 COLD void observe_slow(ds_machine *m, uint32_t kind, const void *object, uint32_t size_order,
                        uint64_t old, uint64_t value)
 {
@@ -254,6 +261,9 @@ COLD void observe_slow(ds_machine *m, uint32_t kind, const void *object, uint32_
   cell->version += (uint32_t)writes(kind);
   if (m->observing & DS_FLAG_HASH) {
     hash_operation(m, kind, name, cell->version, what);
+  }
+  if (cell->thread != m->current->id && is_shareable(object)) {
+    m->result->shared = 1;
   }
   if (m->observing & DS_FLAG_FEEDBACK && cell->thread != m->current->id) {
     count_pair(site, cell->site, kind);

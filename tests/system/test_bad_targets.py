@@ -139,7 +139,7 @@ void work(void)
 @pytest.mark.parametrize(
     ("source", "limits", "outcome", "words"),
     [
-        (LOOP.format("while (!zero) {}"), Limits(steps=300), Outcome.STEP_LIMIT,
+        (LOOP.format("while (zero++ >= 0) {}"), Limits(steps=300), Outcome.STEP_LIMIT,
          "step limit of 300 scheduling points"),
         (THREADS, Limits(threads=5), Outcome.THREAD_LIMIT, "limit of 5 threads"),
         (HEAP, Limits(), Outcome.MEMORY_LIMIT, "heap of 8 MiB"),

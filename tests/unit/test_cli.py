@@ -16,6 +16,7 @@ from drainstorm import binary, text
 from drainstorm.case import Case, Expect, Operation
 from drainstorm.cli import main
 from drainstorm.spec import TargetSpec
+from support.tiny import tiny_target
 
 
 def run(*arguments: object) -> Result:
@@ -106,6 +107,39 @@ def test_a_target_that_does_not_compile_ends_with_3(tally: TargetSpec, tmp_path:
     result = run("hunt", "--target", broken, "--seconds", 1, "--state-dir", tmp_path / "s")
     assert result.exit_code == 3
     assert "command:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "schedules had a choice"),
+        ("pthread_t t; pthread_create(&t, 0, alone, 0); alone(0); pthread_join(t, 0);",
+         "did two threads of 'tiny' do something to the same object"),
+    ],
+)  # fmt: skip
+def test_a_hunt_in_which_nothing_could_go_wrong_ends_with_2(
+    body: str, message: str, tmp_path: Path
+) -> None:
+    source = f"""
+        #include <pthread.h>
+        #include <stdatomic.h>
+        _Thread_local atomic_long own;
+        static void *alone(void *unused)
+        {{
+          atomic_fetch_add(&own, 1);
+          return unused;
+        }}
+        void work(void)
+        {{
+          (void)alone;
+          {body}
+        }}
+    """
+    spec = tiny_target(tmp_path, source)
+    result = run("hunt", "--target", spec.folder, "--seconds", 0.3, "--workers", 1,
+                 "--state-dir", tmp_path / "state")  # fmt: skip
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
 def test_hunt_finds_stores_and_ends_with_1(target: str, tmp_path: Path) -> None:

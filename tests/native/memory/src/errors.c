@@ -115,16 +115,3 @@ void lost_signal(void)
   pthread_mutex_unlock(&lock);
   pthread_join(sender, NULL);
 }
-
-static atomic_ullong cycles;
-
-static void *store_cycles(void *unused)
-{
-  atomic_store(&cycles, __builtin_ia32_rdtsc());
-  return unused;
-}
-
-void read_the_processor(void)
-{
-  run_two(store_cycles, store_cycles);
-}

@@ -72,10 +72,7 @@ extern int lost_signal_sent;
 /* More than one limit allows. */
 #define LONG(X) X(LONGER_HISTORY, longer_history)
 
-/* Not the same when it is repeated. */
-#define UNSTEADY(X) X(READ_THE_PROCESSOR, read_the_processor)
-
-#define SCENARIOS(X) RACY(X) ORDERED(X) BROKEN(X) WAITING(X) LONG(X) UNSTEADY(X)
+#define SCENARIOS(X) RACY(X) ORDERED(X) BROKEN(X) WAITING(X) LONG(X)
 
 #define DECLARE_SCENARIO(code, name) void name(void);
 SCENARIOS(DECLARE_SCENARIO)
