@@ -78,7 +78,7 @@ class ProgramGenerator:
         set_up = rng.randint(1, SETUP_MAX) if table.makers else 0
         scripts: dict[int, list[Operation]] = {}
         most = LAUNCHED_MAX
-        for kind in table.launched_kinds():
+        for kind in self._launched_kinds():
             fewest = 1 if most == LAUNCHED_MAX else 0
             count = min(table.counts[kind], self._skewed(fewest, most))
             for index in range(count):
@@ -158,6 +158,11 @@ class ProgramGenerator:
 
     def _is_active(self, entry: Entry) -> bool:
         return not entry.group or entry.group in self._groups
+
+    def _launched_kinds(self) -> list[str]:
+        """Kinds of actors that the program's groups can set going, in the table's order."""
+        table = self._table
+        return [k for k in table.launched_kinds() if self._is_active(table.launchers[k])]
 
     def _makers(self) -> tuple[Entry, ...]:
         return tuple(filter(self._is_active, self._table.makers))
@@ -329,7 +334,7 @@ class ProgramGenerator:
 
     def _grow_script(self, program: list[Operation]) -> None:
         """A new launched actor with a script of its own."""
-        kinds = self._table.launched_kinds()
+        kinds = self._launched_kinds()
         if kinds:
             kind = self._rng.choice(kinds)
             index = self._rng.randrange(min(self._table.counts[kind], LAUNCHED_MAX))

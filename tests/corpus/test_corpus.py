@@ -7,6 +7,7 @@ names, and passes as shipped: a rule that has gone blind and a repair that came 
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from drainstorm import binary, text
 from drainstorm.build import build
 from drainstorm.case import Case, Expect
 from drainstorm.machine import Machine
-from drainstorm.result import Strategy
+from drainstorm.result import Run, Strategy
 from drainstorm.spec import TargetSpec, find_target
 
 CORPUS = Path(__file__).parents[2] / "corpus"
@@ -60,15 +61,21 @@ def test_it_survives_the_byte_form(path: Path) -> None:
     assert binary.decode(binary.encode(case, spec), spec) == case
 
 
+def without_counts(run: Run) -> Run:
+    """Races without the number of runs that a machine has seen them in."""
+    races = tuple(dataclasses.replace(race, count=0) for race in run.races)
+    return dataclasses.replace(run, races=races)
+
+
 @every_file
 def test_its_trace_is_the_same_in_another_machine_and_another_time(path: Path) -> None:
     case, spec = load(path)
     built = build(spec, bug=case.bug or None)
     with Machine(built) as one, Machine(built) as two:
-        first = one.run(case, Strategy.replay(), hashes=True)
+        first = without_counts(one.run(case, Strategy.replay(), hashes=True))
         two.run(Case(case.target, ()), Strategy.replay())  # a machine that has a past
-        assert two.run(case, Strategy.replay(), hashes=True) == first
-        assert one.run(case, Strategy.replay(), hashes=True) == first
+        assert without_counts(two.run(case, Strategy.replay(), hashes=True)) == first
+        assert without_counts(one.run(case, Strategy.replay(), hashes=True)) == first
     assert first.trace_hash
 
 

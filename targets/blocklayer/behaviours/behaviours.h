@@ -12,7 +12,54 @@
 /* X(OPERATION, function) */
 #define AIO_BEHAVIOURS(X)                                                                          \
   X(AIO_BH_SCHEDULE, aio_bh_schedule_runs_once)                                                    \
-  X(AIO_BH_CANCEL, aio_bh_cancel_keeps_it_from_running)
+  X(AIO_BH_SCHEDULE10, aio_bh_that_reschedules_itself_runs_once_a_poll)                            \
+  X(AIO_BH_CANCEL, aio_bh_cancel_keeps_it_from_running)                                            \
+  X(AIO_BH_DELETE, aio_bh_delete_keeps_it_from_running)                                            \
+  X(AIO_BH_CALLBACK_DELETE_ONE, aio_bh_deletes_itself_in_its_callback)                             \
+  X(AIO_BH_CALLBACK_DELETE_MANY, aio_bhs_delete_themselves_after_different_counts)                 \
+  X(AIO_BH_FLUSH, aio_bh_flush_runs_it)                                                            \
+  X(AIO_BH_IDLE, aio_bh_idle_is_no_progress_and_does_not_wait_for_ever)                            \
+  X(AIO_BH_NESTED, aio_bh_nested_poll_runs_what_the_outer_one_has_left)                            \
+  X(AIO_TIMER, aio_timer_fires_once_for_each_time_it_is_armed)                                     \
+  X(AIO_TIMER_OTHER_THREAD, aio_timer_armed_by_another_thread_wakes_the_sleeper)                   \
+  X(GSOURCE_BH_SCHEDULE, gsource_bh_schedule_runs_once)                                            \
+  X(GSOURCE_BH_SCHEDULE10, gsource_bh_that_reschedules_itself_runs_once_an_iteration)              \
+  X(GSOURCE_BH_CANCEL, gsource_bh_cancel_keeps_it_from_running)                                    \
+  X(GSOURCE_BH_DELETE, gsource_bh_delete_keeps_it_from_running)                                    \
+  X(GSOURCE_BH_CALLBACK_DELETE_ONE, gsource_bh_deletes_itself_in_its_callback)                     \
+  X(GSOURCE_BH_CALLBACK_DELETE_MANY, gsource_bhs_delete_themselves_after_different_counts)         \
+  X(GSOURCE_BH_FLUSH, gsource_bh_flush_runs_it)                                                    \
+  X(GSOURCE_TIMER, gsource_timer_fires_once_for_each_time_it_is_armed)                             \
+  X(AIO_LIFECYCLE, aio_contexts_come_and_go)                                                       \
+  X(AIO_LAST_REFERENCE, aio_context_goes_with_its_last_reference)                                  \
+  X(AIO_WAIT_LOCK, aio_wait_while_releases_the_lock_of_the_other_context)
+
+#define HANDLER_BEHAVIOURS(X)                                                                      \
+  X(AIO_EVENT_ADD_REMOVE, aio_event_handler_comes_and_goes)                                        \
+  X(AIO_EVENT_WAIT_ONCE, aio_event_handler_runs_once_a_set)                                        \
+  X(AIO_EVENT_WAIT, aio_event_wait_counts_down_to_nothing_active)                                  \
+  X(AIO_EVENT_WAIT_NO_FLUSH_CB, aio_event_wait_beside_one_that_is_never_active)                    \
+  X(AIO_EVENT_FLUSH, aio_event_removed_while_set_does_not_run)                                     \
+  X(AIO_EVENT_REMOVE_IN_DISPATCH, aio_handler_removed_by_another_one_is_not_called)                \
+  X(AIO_EVENT_OTHER_THREAD, aio_handler_set_by_another_thread_is_called)                           \
+  X(GSOURCE_EVENT_ADD_REMOVE, gsource_event_handler_comes_and_goes)                                \
+  X(GSOURCE_EVENT_WAIT_ONCE, gsource_event_handler_runs_once_a_set)                                \
+  X(GSOURCE_EVENT_WAIT, gsource_event_wait_counts_down_to_nothing_active)                          \
+  X(GSOURCE_EVENT_WAIT_NO_FLUSH_CB, gsource_event_wait_beside_one_that_is_never_active)            \
+  X(GSOURCE_EVENT_FLUSH, gsource_event_removed_while_set_does_not_run)                             \
+  X(AIO_BQL_HOME, aio_bql_makes_a_thread_a_home_thread_of_the_main_context)                        \
+  X(AIO_NOTICE_HANDED_ON, aio_notice_taken_by_another_poller_is_handed_on)                         \
+  X(AIO_NESTED_POLL, aio_nested_poll_does_not_enter_a_poll_handler_again)                          \
+  X(AIO_BUSY_NOTIFIED, aio_busy_polling_ends_when_somebody_notifies)                               \
+  X(AIO_BUSY_BOUNDED, aio_busy_polling_is_bounded)
+
+#define POOL_BEHAVIOURS(X)                                                                         \
+  X(POOL_SUBMIT_NO_COMPLETE, pool_request_without_completion_runs)                                 \
+  X(POOL_SUBMIT_AIO, pool_request_is_completed_once)                                               \
+  X(POOL_SUBMIT_CO, pool_coroutine_waits_for_its_request)                                          \
+  X(POOL_SUBMIT_MANY, pool_many_requests_are_completed_once_each)                                  \
+  X(POOL_CANCEL, pool_cancel_waits_for_the_completion)                                             \
+  X(POOL_CANCEL_ASYNC, pool_cancel_async_completes_later_and_once)
 
 #define JOB_BEHAVIOURS(X)                                                                          \
   X(JOB_DRAIN_ALL, job_drain_all)                                                                  \
@@ -24,7 +71,7 @@
   X(JOB_FAILS_IN_RUN, job_fails_in_run)                                                            \
   X(JOB_FAILS_IN_PREPARE, job_fails_in_prepare)
 
-#define BEHAVIOURS(X) AIO_BEHAVIOURS(X) JOB_BEHAVIOURS(X)
+#define BEHAVIOURS(X) AIO_BEHAVIOURS(X) HANDLER_BEHAVIOURS(X) POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)

@@ -5,6 +5,7 @@
  * every thread may.
  */
 #include "blocks.h"
+#include "aio.h"
 
 static void script_run(void *opaque);
 
@@ -56,6 +57,7 @@ static void script_run(void *opaque)
   bool in_main = self->home == MAIN_CONTEXT;
 
   ds_task_waits(self->task, NULL, 0, -1);
+  rule_affinity(self->home);
   ghost.main_bh_depth = (uint8_t)(ghost.main_bh_depth + in_main);
   perform_script(actor);
   if (ghost.lock.writer == actor) {

@@ -6,6 +6,7 @@
  * caller's duty, so the driver waits. A deleted context takes nothing new, and really goes at the
  * first moment at which it is empty and no push into it is in progress.
  */
+#include "aio.h"
 #include "jobs.h"
 #include "rules.h"
 
@@ -108,6 +109,7 @@ void contexts_reap(void)
 {
   for (unsigned i = 1; i < ghost.created; i++) {
     if (ghost.contexts[i].state == CONTEXT_CLOSING && context_is_empty(i)) {
+      ds_mark(AIO_MARK);
       ghost.contexts[i].state = CONTEXT_NONE;
       iothread_stop(ghost.contexts[i].iothread);
       context_destroy(i);
@@ -142,6 +144,7 @@ static void context_destroy(unsigned index)
 
   ds_note("ctx%u goes with %d readers on its counter", index, (int)counter);
   ds_receive(LEFT_CHANNEL + index);
+  aio_context_leaves(index);
   ghost.lock.unregistering = true;
   iothread_destroy(context->iothread);
   ghost.lock.unregistering = false;
@@ -155,7 +158,7 @@ static bool context_is_empty(unsigned index)
   const GhostContext *context = &ghost.contexts[index];
 
   /* A reference besides the IOThread's own: somebody is still inside aio_co_schedule(). */
-  if (jobs_live_in(index) || context->callers ||
+  if (jobs_live_in(index) || context->callers || !aio_context_is_quiet(index) ||
       atomic_load_explicit(&context->ctx->refs, memory_order_relaxed) > 1) {
     return false;
   }

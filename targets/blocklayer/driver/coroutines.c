@@ -4,6 +4,7 @@
  * the lock at the end of its script releases it first.
  */
 #include "blocks.h"
+#include "aio.h"
 #include "colocks.h"
 #include "rules.h"
 
@@ -87,6 +88,7 @@ static void script_run(void *opaque)
   ds_task_bind_stack(self->task);
   self->home = self->arrives;
   self->arrives = NO_CONTEXT;
+  rule_affinity(self->home);
   perform_script(ACTOR_CO_FIRST + number_of(self));
   colocks_release(number_of(self));
   if (holds_lock(self)) {
@@ -177,6 +179,7 @@ bool op_migrate(unsigned actor, const ds_operation *op)
   ds_task_waits(self->task, NULL, 0, -1);
   self->home = (uint8_t)where;
   self->arrives = NO_CONTEXT;
+  rule_affinity(where);
   return true;
 }
 
@@ -197,7 +200,7 @@ bool op_sleep(unsigned actor, const ds_operation *op)
 {
   struct timespec duration = {.tv_nsec = (op->a + 1) * NS_PER_US};
 
-  if (actor == ACTOR_MAIN_FIRST) {
+  if (actor == ACTOR_MAIN_FIRST || actor - ACTOR_VCPU_FIRST < ACTOR_VCPU_COUNT) {
     nanosleep(&duration, NULL);
     return true;
   }

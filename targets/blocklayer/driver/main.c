@@ -8,6 +8,7 @@
  * come; who should have been woken before has been found by the rules.
  */
 #include "blocks.h"
+#include "aio.h"
 #include "jobs.h"
 #include "colocks.h"
 #include "rules.h"
@@ -36,24 +37,31 @@ static void close_program(void)
   sections_end_all(ACTOR_MAIN_FIRST);
   ghost.closing = true;
   while (!all_ended()) {
-    aio_poll(qemu_get_aio_context(), true);
+    if (ghost_aio.any_vcpu) {
+      main_loop_wait(false); /* they want the BQL */
+    } else {
+      aio_poll(qemu_get_aio_context(), true);
+    }
     if (ghost.all_wait) {
       ghost.all_wait = false;
       waits_close();
     }
   }
   jobs_close(); /* bottom halves may have started some */
+  vcpus_join();
   contexts_close();
   rule_conservation();
   rule_settled();
   blks_close();
   nodes_close();
+  aio_group_close();
   qemu_cleanup_main_loop();
 }
 
 static bool all_ended(void)
 {
-  return coroutines_ended() && bottom_halves_ended() && blocks.pending == 0;
+  return coroutines_ended() && bottom_halves_ended() && blocks.pending == 0 && vcpus_ended() &&
+         aio_is_quiet();
 }
 
 int ds_driver_idle(void)
@@ -64,8 +72,14 @@ int ds_driver_idle(void)
   rule_wakeup();
   rule_job_wakeup();
   rule_colocks_idle();
+  rule_bells();
+  rule_waiter();
+  rule_handlers();
+  rule_visitors();
+  rule_requests();
   bool quiet = ghost.closing && ghost.lock.wrlock_depth == 0 && ds_thread_in_poll(MAIN_THREAD);
-  ghost.all_wait = quiet && bottom_halves_ended() && waits_only();
+  ghost.all_wait =
+      quiet && bottom_halves_ended() && vcpus_ended() && aio_is_quiet() && waits_only();
   return quiet && (all_ended() || ghost.all_wait) ? MAIN_THREAD : DS_IDLE_STUCK;
 }
 

@@ -4,6 +4,7 @@
  * main context may do what the main thread may; one of an IOThread only what every thread may.
  */
 #include "blocks.h"
+#include "aio.h"
 #include "jobs.h"
 #include "colocks.h"
 
@@ -12,6 +13,9 @@ enum {
   COROUTINE = 1 << 1,
   BOTTOM_HALF = 1 << 2, /* of an IOThread's context */
   ANYWHERE = MAIN | COROUTINE | BOTTOM_HALF,
+  VCPU = 1 << 3, /* without the BQL */
+  BQL_VCPU = 1 << 4,
+  EVERYBODY = ANYWHERE | VCPU | BQL_VCPU,
 };
 
 typedef struct Row {
@@ -22,9 +26,9 @@ typedef struct Row {
 static const Row rows[OP_COUNT + 1] = {
     [OP_CREATE_CONTEXT] = {MAIN, op_create_context},
     [OP_DELETE_CONTEXT] = {MAIN, op_delete_context},
-    [OP_START] = {ANYWHERE, op_start},
-    [OP_POST] = {ANYWHERE, op_post},
-    [OP_POLL] = {MAIN, op_poll},
+    [OP_START] = {EVERYBODY, op_start},
+    [OP_POST] = {EVERYBODY, op_post},
+    [OP_POLL] = {MAIN | BQL_VCPU, op_poll},
     [OP_WRLOCK] = {MAIN, op_wrlock},
     [OP_WRUNLOCK] = {MAIN, op_wrunlock},
     [OP_ATTACH] = {MAIN, op_attach},
@@ -34,8 +38,6 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_WALK] = {COROUTINE, op_walk},
     [OP_MIGRATE] = {COROUTINE, op_migrate},
     [OP_YIELD] = {COROUTINE, op_yield},
-    [OP_SLEEP] = {MAIN | COROUTINE, op_sleep},
-
     [OP_JOB_START] = {MAIN, op_job_start},
     [OP_JOB_JOIN] = {MAIN, op_job_join},
     [OP_JOB_PAUSE] = {MAIN, op_job_pause},
@@ -73,6 +75,19 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_REPLACE] = {MAIN, op_replace},
     [OP_APPEND] = {MAIN, op_append},
     [OP_DROP] = {MAIN, op_drop},
+
+    [OP_SLEEP] = {MAIN | COROUTINE | VCPU | BQL_VCPU, op_sleep},
+    [OP_START_VCPU] = {MAIN, op_start_vcpu},
+    [OP_BQL_LOCK] = {VCPU, op_bql_lock},
+    [OP_BQL_UNLOCK] = {BQL_VCPU, op_bql_unlock},
+    [OP_MAIN_LOOP] = {MAIN, op_main_loop},
+    [OP_WAIT] = {MAIN | BQL_VCPU, op_wait},
+    [OP_HANG_BELL] = {EVERYBODY, op_hang_bell},
+    [OP_RING] = {EVERYBODY, op_ring},
+    [OP_ADD_HANDLER] = {EVERYBODY, op_add_handler},
+    [OP_REMOVE_HANDLER] = {EVERYBODY, op_remove_handler},
+    [OP_SIGNAL] = {EVERYBODY, op_signal},
+    [OP_SUBMIT] = {MAIN | BQL_VCPU, op_submit},
 };
 
 static unsigned kind_of(unsigned actor)
@@ -83,6 +98,9 @@ static unsigned kind_of(unsigned actor)
   if (actor - ACTOR_BH_FIRST < ACTOR_BH_COUNT) {
     unsigned home = ghost.bottom_halves[actor - ACTOR_BH_FIRST].home;
     return home == MAIN_CONTEXT ? MAIN : BOTTOM_HALF;
+  }
+  if (actor - ACTOR_VCPU_FIRST < ACTOR_VCPU_COUNT) {
+    return vcpu_has_bql(actor) ? BQL_VCPU : VCPU;
   }
   return MAIN;
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What those who call the block layer write themselves, where that is more than a call: it must be
+ * seen by the machine, so it is no part of the driver.
+ */
+#ifndef BLOCKLAYER_CALLERS_H
+#define BLOCKLAYER_CALLERS_H
+
+#include "aio/aio.h"
+
+/* Have a bottom half of `where` call cb(opaque), and wait for it in AIO_WAIT_WHILE(wait_ctx). */
+void caller_wait(AioContext *where, AioContext *wait_ctx, QEMUBHFunc *cb, void *opaque);
+
+/* The same in AIO_WAIT_WHILE_UNLOCKED(NULL). */
+void caller_wait_unlocked(AioContext *where, QEMUBHFunc *cb, void *opaque);
+
+#endif

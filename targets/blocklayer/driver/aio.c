@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bells (bottom halves that are scheduled again and again) and descriptor handlers. Both belong to
+ * a context; what is left when it goes, the driver takes away, as an owner must.
+ */
+#include "aio.h"
+
+#include "aio/main_loop.h"
+
+enum { BELL_CHANNEL = AIO_CHANNELS, HANDLER_CHANNEL = BELL_CHANNEL + BELLS };
+
+_Static_assert(HANDLER_CHANNEL + HANDLERS <= DS_CHANNELS, "a channel for each object");
+
+GhostAio ghost_aio;
+
+/* ------------------------------------------------------------------ bells */
+
+static void bell_cb(void *opaque)
+{
+  GhostBell *bell = opaque;
+
+  rule_affinity(bell->home);
+  bell->seen = bell->rung;
+  ds_mark(AIO_MARK);
+}
+
+bool op_hang_bell(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  if (ghost_aio.bells_made == BELLS) {
+    return false;
+  }
+  unsigned where = context_choose(op->a, NO_CONTEXT);
+  if (where != op->a) {
+    ds_note("hang_bell ctx%u", where);
+  }
+  unsigned index = ghost_aio.bells_made++;
+  GhostBell *bell = &ghost_aio.bells[index];
+  bell->home = (uint8_t)where;
+  bell->bh = aio_bh_new(ghost.contexts[where].ctx, bell_cb, bell);
+  ds_name(bell->bh, sizeof(void *), "bell%u", index);
+  ds_publish(BELL_CHANNEL + index);
+  return true;
+}
+
+bool op_ring(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  uint32_t usable = 0;
+  for (unsigned i = 0; i < BELLS; i++) {
+    const GhostBell *bell = &ghost_aio.bells[i];
+    usable |= (uint32_t)(bell->bh && ghost.contexts[bell->home].state == CONTEXT_LIVE) << i;
+  }
+  unsigned index = choose(op->a, usable, BELLS);
+  if (index == BELLS) {
+    return false;
+  }
+  if (index != op->a) {
+    ds_note("ring bell%u", index);
+  }
+  GhostBell *bell = &ghost_aio.bells[index];
+  ds_receive(BELL_CHANNEL + index);
+  context_enter(bell->home);
+  bell->rung++;
+  qemu_bh_schedule(bell->bh);
+  context_leave(bell->home);
+  return true;
+}
+
+/* ------------------------------------------------------------------ handlers */
+
+static void handler_cb(EventNotifier *notifier)
+{
+  GhostHandler *handler = (GhostHandler *)notifier; /* its first field */
+
+  if (handler->home != NO_CONTEXT) {
+    rule_affinity(handler->home);
+  }
+  if (event_notifier_test_and_clear(notifier)) {
+    handler->signalled = false;
+    ds_mark(AIO_MARK);
+  }
+}
+
+static uint32_t handlers_usable(void)
+{
+  uint32_t usable = 0;
+  for (unsigned i = 0; i < HANDLERS; i++) {
+    unsigned home = ghost_aio.handlers[i].home;
+    bool live = ghost_aio.handlers[i].made && home != NO_CONTEXT &&
+                ghost.contexts[home].state == CONTEXT_LIVE;
+    usable |= (uint32_t)live << i;
+  }
+  return usable;
+}
+
+bool op_add_handler(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  if (ghost_aio.handlers_made == HANDLERS) {
+    return false;
+  }
+  unsigned where = context_choose(op->a, NO_CONTEXT);
+  if (where != op->a) {
+    ds_note("add_handler ctx%u", where);
+  }
+  unsigned index = ghost_aio.handlers_made++;
+  GhostHandler *handler = &ghost_aio.handlers[index];
+  handler->home = (uint8_t)where;
+  context_enter(where);
+  event_notifier_init(&handler->notifier, false);
+  aio_set_event_notifier(ghost.contexts[where].ctx, &handler->notifier, handler_cb, NULL, NULL);
+  handler->made = true;
+  ds_publish(HANDLER_CHANNEL + index);
+  context_leave(where);
+  return true;
+}
+
+/* Any thread, once per handler. */
+bool op_remove_handler(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  unsigned index = choose(op->a, handlers_usable(), HANDLERS);
+  if (index == HANDLERS) {
+    return false;
+  }
+  if (index != op->a) {
+    ds_note("remove_handler handler%u", index);
+  }
+  GhostHandler *handler = &ghost_aio.handlers[index];
+  unsigned where = handler->home;
+  ds_receive(HANDLER_CHANNEL + index);
+  handler->home = NO_CONTEXT;
+  context_enter(where);
+  aio_set_event_notifier(ghost.contexts[where].ctx, &handler->notifier, NULL, NULL, NULL);
+  context_leave(where);
+  return true;
+}
+
+bool op_signal(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  unsigned index = choose(op->a, handlers_usable(), HANDLERS);
+  if (index == HANDLERS) {
+    return false;
+  }
+  if (index != op->a) {
+    ds_note("signal handler%u", index);
+  }
+  GhostHandler *handler = &ghost_aio.handlers[index];
+  ds_receive(HANDLER_CHANNEL + index);
+  handler->signalled = true;
+  event_notifier_set(&handler->notifier);
+  return true;
+}
+
+/* ------------------------------------------------------------------ the end of a context */
+
+bool aio_context_is_quiet(unsigned index)
+{
+  for (unsigned i = 0; i < BELLS; i++) {
+    const GhostBell *bell = &ghost_aio.bells[i];
+    if (bell->bh && bell->home == index && bell->rung != bell->seen) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool aio_is_quiet(void)
+{
+  for (unsigned i = 0; i < ghost.created; i++) {
+    if (!aio_context_is_quiet(i)) {
+      return false;
+    }
+  }
+  return requests_completed();
+}
+
+void aio_context_leaves(unsigned index)
+{
+  for (unsigned i = 0; i < BELLS; i++) {
+    GhostBell *bell = &ghost_aio.bells[i];
+    if (bell->bh && bell->home == index) {
+      ds_receive(BELL_CHANNEL + i);
+      qemu_bh_delete(bell->bh);
+      bell->bh = NULL;
+    }
+  }
+  for (unsigned i = 0; i < HANDLERS; i++) {
+    GhostHandler *handler = &ghost_aio.handlers[i];
+    if (handler->made && handler->home == index) {
+      ds_receive(HANDLER_CHANNEL + i);
+      handler->home = NO_CONTEXT;
+      aio_set_event_notifier(ghost.contexts[index].ctx, &handler->notifier, NULL, NULL, NULL);
+    }
+  }
+}
+
+void aio_group_close(void)
+{
+  aio_context_leaves(MAIN_CONTEXT);
+  for (unsigned i = 0; i < HANDLERS; i++) {
+    if (ghost_aio.handlers[i].made) {
+      event_notifier_cleanup(&ghost_aio.handlers[i].notifier);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operations of the group "aio" and their ghost: virtual CPUs that take the BQL, waiting, bells
+ * (bottom halves that are scheduled again and again), descriptor handlers, thread pool requests.
+ */
+#ifndef BLOCKLAYER_AIO_GROUP_H
+#define BLOCKLAYER_AIO_GROUP_H
+
+#include "ghost.h"
+
+#include "aio/thread_pool.h"
+
+#pragma GCC visibility push(hidden)
+
+enum {
+  VCPUS = ACTOR_VCPU_COUNT,
+  BELLS = 4,
+  HANDLERS = 6,
+  REQUESTS = 8,
+  WAITS = 4,         /* nested in each other */
+  POOL_THREADS = 2,  /* of the main context; no other one has a pool */
+  AIO_CHANNELS = 26, /* ds_publish(): behind those of contexts.c */
+  AIO_MARK = 2,      /* ds_mark(): a loop did something for somebody */
+};
+
+typedef struct GhostVcpu {
+  pthread_t thread;
+  uint8_t state; /* ActorState */
+  uint8_t thread_id;
+  bool has_bql;
+} GhostVcpu;
+
+typedef struct GhostBell {
+  QEMUBH *bh; /* NULL: none (any more) */
+  uint8_t home;
+  uint16_t rung; /* times that it was scheduled */
+  uint16_t seen; /* `rung` when it was last called */
+} GhostBell;
+
+typedef struct GhostHandler {
+  EventNotifier notifier;
+  uint8_t home; /* NO_CONTEXT: no handler (any more) */
+  bool made;
+  bool signalled; /* and not taken since */
+} GhostHandler;
+
+typedef struct GhostRequest {
+  uint8_t partner; /* its completion waits until this one's has begun, unless it is itself */
+  bool submitted;
+  bool performed; /* a worker is done with it */
+  bool completed; /* its completion has begun */
+} GhostRequest;
+
+typedef struct GhostAio {
+  GhostVcpu vcpus[VCPUS];
+  GhostBell bells[BELLS];
+  GhostHandler handlers[HANDLERS];
+  GhostRequest requests[REQUESTS];
+  bool wait_is_over[WAITS]; /* what the wait waits for has happened */
+  uint8_t bells_made;
+  uint8_t handlers_made;
+  uint8_t requests_made;
+  uint8_t waits; /* in progress; the innermost one is the last */
+  bool any_vcpu; /* so the main thread has to let go of the BQL */
+} GhostAio;
+
+extern GhostAio ghost_aio;
+
+GhostOperation op_start_vcpu, op_bql_lock, op_bql_unlock, op_main_loop, op_wait;
+GhostOperation op_hang_bell, op_ring, op_add_handler, op_remove_handler, op_signal, op_submit;
+
+bool vcpu_has_bql(unsigned actor); /* of a vcpu actor */
+bool vcpus_ended(void);            /* every one that was started */
+void vcpus_join(void);
+
+/* Is no bell of this context unanswered? */
+bool aio_context_is_quiet(unsigned index);
+/* The same of all, and no request under way. */
+bool aio_is_quiet(void);
+bool requests_completed(void); /* every one that was submitted */
+void aio_group_close(void);    /* before the main context goes */
+/* The context's thread has ended (or is us): take away what would outlive it. */
+void aio_context_leaves(unsigned index);
+
+/* rules_aio.c: R8 in a callback of this context; the others when nothing can run. */
+void rule_affinity(unsigned context);
+void rule_bells(void);
+void rule_waiter(void);
+void rule_handlers(void);
+void rule_visitors(void);
+void rule_requests(void);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests to the thread pool of the main context, alone or in pairs. Of a pair, whose completion
+ * is called first polls until the other one's has begun: what a synchronous function does that is
+ * called from a completion.
+ */
+#include "aio.h"
+
+#include "aio/main_loop.h"
+
+static void submit(GhostRequest *request);
+
+static int perform(void *opaque)
+{
+  GhostRequest *request = opaque;
+
+  request->performed = true;
+  return (int)(request - ghost_aio.requests);
+}
+
+static void completed(void *opaque, int ret)
+{
+  GhostRequest *request = opaque;
+  const GhostRequest *partner = &ghost_aio.requests[request->partner];
+
+  (void)ret;
+  rule_affinity(MAIN_CONTEXT);
+  request->completed = true;
+  ds_mark(AIO_MARK);
+  while (!partner->completed) {
+    aio_poll(qemu_get_aio_context(), true);
+  }
+}
+
+bool op_submit(unsigned actor, const ds_operation *op)
+{
+  unsigned count = op->a % 2 + 1;
+  unsigned first = ghost_aio.requests_made;
+
+  (void)actor;
+  if (first + count > REQUESTS) {
+    return false;
+  }
+  if (first == 0) {
+    aio_context_set_thread_pool_params(qemu_get_aio_context(), POOL_THREADS);
+  }
+  ghost_aio.requests_made = (uint8_t)(first + count);
+  for (unsigned i = first; i < first + count; i++) {
+    GhostRequest *request = &ghost_aio.requests[i];
+    request->partner = (uint8_t)(2 * first + count - 1 - i);
+    request->submitted = true;
+  }
+  for (unsigned i = first; i < first + count; i++) {
+    submit(&ghost_aio.requests[i]);
+  }
+  return true;
+}
+
+static void submit(GhostRequest *request)
+{
+  thread_pool_submit_aio(perform, request, completed, request);
+}
+
+bool requests_completed(void)
+{
+  for (unsigned i = 0; i < REQUESTS; i++) {
+    if (ghost_aio.requests[i].submitted && !ghost_aio.requests[i].completed) {
+      return false;
+    }
+  }
+  return true;
+}

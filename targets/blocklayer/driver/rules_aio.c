@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of the group "aio", R13 to R18; R19 is judged by the machine. */
+#include "aio.h"
+
+#include "aio/aio_int.h"
+#include "aio/main_loop.h"
+
+/* ------------------------------------------------------------------ R13 bottom halves */
+
+/* A bell that nobody can hear any more rings in vain: its context waits for that (contexts.c). */
+void rule_bells(void)
+{
+  for (unsigned i = 0; i < BELLS; i++) {
+    const GhostBell *bell = &ghost_aio.bells[i];
+    DS_CHECK(!bell->bh || bell->seen == bell->rung, "R13", "bell-unanswered",
+             "bell%u was scheduled %u times, but its callback last ran after %u", i, bell->rung,
+             bell->seen);
+  }
+}
+
+/* ------------------------------------------------------------------ R14 affinity */
+
+static bool is_main_home_thread(void)
+{
+  unsigned self = ds_thread_self();
+
+  if (self == MAIN_THREAD) {
+    return true;
+  }
+  for (unsigned i = 0; i < VCPUS; i++) {
+    const GhostVcpu *vcpu = &ghost_aio.vcpus[i];
+    if (vcpu->state == ACTOR_STARTED && vcpu->thread_id == self) {
+      return vcpu->has_bql;
+    }
+  }
+  return false;
+}
+
+void rule_affinity(unsigned context)
+{
+  bool at_home = context == MAIN_CONTEXT
+                     ? is_main_home_thread()
+                     : qemu_get_current_aio_context() == ghost.contexts[context].ctx;
+  DS_CHECK(at_home, "R14", "wrong-thread", "T%u runs what belongs to ctx%u", ds_thread_self(),
+           context);
+}
+
+/* ------------------------------------------------------------------ R15 waiting */
+
+/* Only the innermost wait: the others cannot go on before it is over. */
+void rule_waiter(void)
+{
+  DS_CHECK(ghost_aio.waits == 0 || !ghost_aio.wait_is_over[ghost_aio.waits - 1], "R15",
+           "waiter-asleep", "somebody sleeps in AIO_WAIT_WHILE, but its condition is false");
+}
+
+/* ------------------------------------------------------------------ R16 descriptors */
+
+void rule_handlers(void)
+{
+  for (unsigned i = 0; i < HANDLERS; i++) {
+    const GhostHandler *handler = &ghost_aio.handlers[i];
+    DS_CHECK(!handler->made || handler->home == NO_CONTEXT || !handler->signalled, "R16",
+             "handler-asleep", "the event loop of ctx%u sleeps, but handler%u is ready",
+             handler->home, i);
+  }
+}
+
+/* ------------------------------------------------------------------ R17 visitors */
+
+void rule_visitors(void)
+{
+  for (unsigned i = 0; i < ghost.created; i++) {
+    const GhostContext *context = &ghost.contexts[i];
+    if (context->state == CONTEXT_NONE) {
+      continue;
+    }
+    const QemuLockCnt *lockcnt = &context->ctx->list_lock;
+    unsigned word = atomic_load_explicit(&lockcnt->word, memory_order_relaxed);
+    DS_CHECK(lockcnt->sleepers == 0 || (word & LOCKCNT_STATE_MASK) != LOCKCNT_FREE, "R17",
+             "visitor-asleep", "%u threads sleep for the handlers of ctx%u, which are free",
+             lockcnt->sleepers, i);
+  }
+}
+
+/* ------------------------------------------------------------------ R18 completions */
+
+void rule_requests(void)
+{
+  for (unsigned i = 0; i < REQUESTS; i++) {
+    const GhostRequest *request = &ghost_aio.requests[i];
+    DS_CHECK(!request->performed || request->completed, "R18", "completion-asleep",
+             "request %u is done, but nobody calls its completion", i);
+  }
+}
