@@ -71,7 +71,26 @@
   X(JOB_FAILS_IN_RUN, job_fails_in_run)                                                            \
   X(JOB_FAILS_IN_PREPARE, job_fails_in_prepare)
 
-#define BEHAVIOURS(X) AIO_BEHAVIOURS(X) HANDLER_BEHAVIOURS(X) POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X)
+#define COROUTINE_BEHAVIOURS(X)                                                                    \
+  X(CO_SELF, coroutine_knows_itself)                                                               \
+  X(CO_YIELD, coroutine_goes_on_where_it_yielded)                                                  \
+  X(CO_NESTING, coroutine_nests)                                                                   \
+  X(CO_NO_DANGLING_ACCESS, coroutine_outlives_its_creator)                                         \
+  X(CO_POOL, coroutine_is_kept_for_the_next_one)                                                   \
+  X(CO_QUEUE_CHAINING, coroutine_wakes_run_before_control_returns)                                 \
+  X(CO_MUTEX, co_mutex_second_locker_waits)                                                        \
+  X(CO_RWLOCK_UPGRADE, co_rwlock_upgrade_keeps_the_order)                                          \
+  X(CO_RWLOCK_DOWNGRADE, co_rwlock_downgrade_lets_readers_in)
+
+#define MULTITHREAD_BEHAVIOURS(X)                                                                  \
+  X(MULTI_LIFECYCLE, contexts_come_and_go)                                                         \
+  X(MULTI_SCHEDULE, coroutines_schedule_each_other)                                                \
+  X(MULTI_MUTEX_CONTENDED, co_mutex_counts_right_in_five_threads)                                  \
+  X(MULTI_MUTEX_HANDOFF, co_mutex_hands_over_between_two_threads)
+
+#define BEHAVIOURS(X)                                                                              \
+  AIO_BEHAVIOURS(X) HANDLER_BEHAVIOURS(X) POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X)                     \
+  COROUTINE_BEHAVIOURS(X) MULTITHREAD_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)
