@@ -89,8 +89,9 @@
   X(MULTI_MUTEX_HANDOFF, co_mutex_hands_over_between_two_threads)
 
 #define BEHAVIOURS(X)                                                                              \
-  AIO_BEHAVIOURS(X) HANDLER_BEHAVIOURS(X) POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X)                     \
-  COROUTINE_BEHAVIOURS(X) MULTITHREAD_BEHAVIOURS(X)
+  AIO_BEHAVIOURS(X)                                                                                \
+  HANDLER_BEHAVIOURS(X) POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X) COROUTINE_BEHAVIOURS(X)               \
+      MULTITHREAD_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)
