@@ -19,6 +19,7 @@ enum {
   NO_NODE = NODES,
   SECTIONS = 12,
   BLK_CHANNEL = 40, /* channels of ds_publish(): the backends */
+  BLOCKS_MARK = 6,  /* ds_mark(): requests, sections and changes of the graph met */
 };
 
 typedef enum { SECTION_NONE, SECTION_BEGINS, SECTION_INSIDE, SECTION_ENDS } SectionState;
@@ -44,6 +45,7 @@ typedef struct GhostBlocks {
   uint8_t in_driver[NODES]; /* requests that are in the node's driver */
   bool told[NODES];         /* the driver was told that its node is quiesced */
   uint8_t requests;         /* begun and not over; they take the graph's read lock */
+  bool sent;                /* any request was */
   uint8_t pending;          /* those of them whose callback is to come */
   uint8_t changing;         /* calls in progress that change counters or edges */
   uint8_t draining;         /* calls of the main thread in progress that wait for requests */
@@ -62,6 +64,8 @@ void sections_end_all(unsigned actor);
 bool holds_section(unsigned actor);
 bool covered(unsigned node, SectionKind at_least); /* by a section whose begin has returned */
 bool may_wait_for_requests(unsigned actor);        /* or would somebody wait for himself? */
+void meet_sections(void);                          /* the run counts if somebody has one */
+void meet_requests(void);                          /* the run counts if one was sent */
 
 /* requests.c */
 GhostOperation op_read, op_write, op_aio_read;

@@ -58,6 +58,7 @@ bool op_attach(unsigned actor, const ds_operation *op)
       if (i > 0) {
         ds_note("attach node%u node%u", parent, child);
       }
+      meet_sections();
       bdrv_attach_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]);
       ghost.graph.children[parent] |= (uint8_t)(1u << child);
       return true;
@@ -87,6 +88,7 @@ bool op_detach(unsigned actor, const ds_operation *op)
       if (i > 0) {
         ds_note("detach node%u node%u", parent, child);
       }
+      meet_sections();
       bdrv_unref_child(bdrv_find_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]));
       ghost.graph.children[parent] &= (uint8_t)~(1u << child);
       return true;

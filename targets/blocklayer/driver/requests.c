@@ -118,6 +118,13 @@ const BlockDriver watching_driver = {
 
 /* ------------------------------------------------------------------ operations */
 
+static void request_begins(void)
+{
+  blocks.requests++;
+  blocks.sent = true;
+  meet_sections();
+}
+
 static bool may_send(unsigned actor)
 {
   return may_wait_for_requests(actor) && !holds_section(actor);
@@ -144,7 +151,7 @@ bool op_read(unsigned actor, const ds_operation *op)
     return false;
   }
   actor_waits(actor, "blk_co_preadv: a section, other requests, or its node");
-  blocks.requests++;
+  request_begins();
   int ret = blk_co_preadv(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE);
   blocks.requests--;
   actor_waits(actor, NULL);
@@ -161,7 +168,7 @@ bool op_write(unsigned actor, const ds_operation *op)
     return false;
   }
   actor_waits(actor, "blk_co_pwritev: a section, other requests, or its node");
-  blocks.requests++;
+  request_begins();
   int ret = blk_co_pwritev(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_SERIALISING);
   blocks.requests--;
   actor_waits(actor, NULL);
@@ -206,7 +213,7 @@ bool op_aio_read(unsigned actor, const ds_operation *op)
   }
   context_enter(request->context);
   blocks.pending++;
-  blocks.requests++;
+  request_begins();
   blk_aio_preadv(blocks.blks[index].blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE,
                  aio_read_cb, request);
   return true;

@@ -13,6 +13,8 @@ static void restructure_begin(void)
   blocks.restructuring = true;
   blocks.changing++;
   blocks.draining++;
+  meet_requests();
+  meet_sections();
 }
 
 static void restructure_end(void)

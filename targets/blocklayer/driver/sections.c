@@ -55,6 +55,24 @@ bool may_wait_for_requests(unsigned actor)
   return ghost.lock.writer == NO_WRITER && ghost.main_bh_depth <= NESTED_WAITS_MAX;
 }
 
+/* What comes into a section is held up, or must take over its count. */
+void meet_sections(void)
+{
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    if (blocks.sections[i].state != SECTION_NONE) {
+      ds_mark(BLOCKS_MARK);
+    }
+  }
+}
+
+/* Who drains waits for those in flight, and the others must have left no count behind. */
+void meet_requests(void)
+{
+  if (blocks.sent) {
+    ds_mark(BLOCKS_MARK);
+  }
+}
+
 /* ------------------------------------------------------------------ operations */
 
 static void begin(const GhostSection *section)
@@ -115,6 +133,7 @@ bool op_drained_begin(unsigned actor, const ds_operation *op)
   blocks.used = true;
   blocks.changing++;
   blocks.draining++;
+  meet_requests();
   actor_waits(actor, "bdrv_drained_begin: requests in flight");
   begin(section);
   actor_waits(actor, NULL);
