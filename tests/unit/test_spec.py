@@ -17,7 +17,7 @@ def test_actors_follow_in_the_order_of_their_kinds(blocklayer: TargetSpec) -> No
     names = [blocklayer.actor_name(i) for i in range(blocklayer.actor_count)]
     assert names[:3] == ["main", "co1", "co2"]
     assert [blocklayer.actor_index(name) for name in names] == list(range(len(names)))
-    assert {blocklayer.actor_kind(i) for i in range(len(names))} == {"main", "co", "bh"}
+    assert {blocklayer.actor_kind(i) for i in range(len(names))} == {"main", "co", "bh", "vcpu"}
 
 
 def test_operations_are_counted_from_one(blocklayer: TargetSpec) -> None:
