@@ -213,10 +213,10 @@ typedef struct ds_result {
   uint32_t bounds;      /* DS_BOUND_*: approximations of the machine that this run met */
   uint32_t remarks;     /* DS_REMARK_* */
   uint32_t shared;      /* 1 = two threads did something to the same object; DS_FLAG_HASH */
-  uint64_t pc;       /* offset in the target's shared object, 0 = none */
-  uint64_t other_pc; /* race: the earlier access; use after free: the free; 0 = none */
-  char rule[16];     /* "R1", empty when the machine itself judged */
-  char site[96];     /* the driver's name of the check, or the failed expression; stable */
+  uint64_t pc;          /* offset in the target's shared object, 0 = none */
+  uint64_t other_pc;    /* race: the earlier access; use after free: the free; 0 = none */
+  char rule[16];        /* "R1", empty when the machine itself judged */
+  char site[96];        /* the driver's name of the check, or the failed expression; stable */
   char message[256];
 } ds_result;
 

@@ -90,8 +90,8 @@
 
 #define BEHAVIOURS(X)                                                                              \
   AIO_BEHAVIOURS(X)                                                                                \
-  HANDLER_BEHAVIOURS(X) POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X) COROUTINE_BEHAVIOURS(X)               \
-      MULTITHREAD_BEHAVIOURS(X)
+  HANDLER_BEHAVIOURS(X)                                                                            \
+  POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X) COROUTINE_BEHAVIOURS(X) MULTITHREAD_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)
