@@ -153,5 +153,16 @@ def defects(
     raise SystemExit(measure(names, seeds=seeds, schedules=schedules, workers=workers, write=write))
 
 
+@main.command()
+@click.option("--rounds", default=7, show_default=True, help="Of each measurement.")
+@click.option("--turns", default=10_000_000, show_default=True, help="Read sections of one.")
+@click.option("--write", is_flag=True, help="Store text and picture beside the target.")
+def realthreads(*, rounds: int, turns: int, write: bool) -> None:
+    """What the graph lock costs with real threads and a plain build."""
+    from drainstorm.bench.realthreads import measure
+
+    raise SystemExit(measure(rounds, turns, write=write))
+
+
 if __name__ == "__main__":
     main(prog_name="scripts/bench")

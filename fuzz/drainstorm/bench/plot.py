@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""This module draws points over powers of two as SVG, with a line through them: no dependency."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_WIDTH: Final = 640
+_HEIGHT: Final = 420
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 72, 56
+_INK: Final = "#1f2933"
+_FAINT: Final = "#66717d"
+_GRID: Final = "#e4e7eb"
+_POINT: Final = "#1d6fb8"
+_LINE: Final = "#d9822b"
+_FONT: Final = "font-family=\"'DejaVu Sans',Verdana,Helvetica,Arial,sans-serif\""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Points (x, y > 0) on logarithmic axes, and the line that is claimed to go through them."""
+
+    title: str
+    subtitle: str
+    x: str
+    y: str
+    points: Sequence[tuple[float, float]]
+    line: Callable[[float], float]
+
+
+def render(plot: Plot) -> str:
+    """The plot as the text of an SVG file.
+
+    Raises:
+        ValueError: There is no point, or one is not positive.
+    """
+    values = [(x, y) for x, y in plot.points if x > 0 and y > 0]
+    if not values or len(values) != len(plot.points):
+        raise ValueError("a logarithmic plot needs positive points")
+    first, last = min(x for x, _ in values), max(x for x, _ in values)
+    low = 10 ** math.floor(math.log10(min(y for _, y in values)))
+    high = 10 ** math.ceil(math.log10(max(y for _, y in values)))
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across = math.log(x / first) / max(math.log(last / first), 1e-9)
+        up = math.log(y / low) / math.log(high / low)
+        return (
+            _LEFT + across * (_WIDTH - _LEFT - _RIGHT),
+            _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM),
+        )
+
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
+        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" {_FONT} font-size="12">',
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->",
+        f"<title>{escape(plot.title)}</title>",
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
+        _text(16, 28, plot.title, size=16, bold=True),
+        _text(16, 48, plot.subtitle, colour=_FAINT),
+    ]
+    power = low
+    while power <= high * 1.01:
+        _, y = at(first, power)
+        lines.append(_rule(_LEFT, y, _WIDTH - _RIGHT, y))
+        lines.append(_text(_LEFT - 8, y + 4, f"{power:,.0f}", anchor="end"))
+        power *= 10
+    for x, _ in values:
+        across, _y = at(x, low)
+        lines.append(_rule(across, _TOP, across, _HEIGHT - _BOTTOM))
+        lines.append(_text(across, _HEIGHT - _BOTTOM + 18, f"{x:,.0f}", anchor="middle"))
+    steps = [first * (last / first) ** (i / 64) for i in range(65)]
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in (at(x, max(plot.line(x), low)) for x in steps))
+    lines.append(f'<polyline points="{path}" fill="none" stroke="{_LINE}" stroke-width="2"/>')
+    for x, y in values:
+        across, down = at(x, y)
+        lines.append(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="4" fill="{_POINT}"/>')
+    middle = (_LEFT + _WIDTH - _RIGHT) / 2
+    lines.append(_text(middle, _HEIGHT - 14, plot.x, anchor="middle", colour=_FAINT))
+    lines.append(_text(16, _TOP - 8, plot.y, colour=_FAINT))
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{_GRID}"/>'
+
+
+def _text(
+    x: float, y: float, words: str, *, size: int = 12, bold: bool = False, colour: str = _INK,
+    anchor: str = "start",
+) -> str:  # fmt: skip
+    weight = ' font-weight="bold"' if bold else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" '
+        f'text-anchor="{anchor}"{weight}>{escape(words)}</text>'
+    )
