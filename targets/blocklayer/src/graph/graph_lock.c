@@ -56,9 +56,12 @@ void unregister_aiocontext(AioContext *ctx)
 
 void coroutine_fn bdrv_graph_co_rdlock(void)
 {
-  reader_begins(qemu_coroutine_self());
-  /* Once is enough: whoever is woken from the queue goes on in the context where it waited. */
-  _Atomic uint32_t *count = &qemu_get_current_aio_context()->bdrv_graph->reader_count;
+  Coroutine *self = qemu_coroutine_self();
+
+  reader_begins(self);
+  /* The context that runs us. Once is enough: whoever is woken from the queue goes on in the
+   * context where it waited. */
+  _Atomic uint32_t *count = &self->ctx->bdrv_graph->reader_count;
 
   for (;;) {
     add_readers(count, 1);
@@ -76,7 +79,7 @@ void coroutine_fn bdrv_graph_co_rdlock(void)
 }
 
 /* There is, or was, a writer. True: it has gone, and we are counted. False: we slept. */
-static bool rdlock_or_sleep(_Atomic uint32_t *count)
+__attribute__((noinline)) static bool rdlock_or_sleep(_Atomic uint32_t *count)
 {
   qemu_mutex_lock(&bdrv_graph_lock.list_mutex);
   /* Again, under the mutex: a writer that has left since has also emptied the queue, and would not
@@ -102,10 +105,12 @@ static bool rdlock_or_sleep(_Atomic uint32_t *count)
  */
 void coroutine_fn bdrv_graph_co_rdunlock(void)
 {
-  reader_ends(qemu_coroutine_self());
+  Coroutine *self = qemu_coroutine_self();
+
+  reader_ends(self);
   /* Today's context, which need not be the one that we locked in: the other counter is written by
    * another thread, and may be gone. */
-  _Atomic uint32_t *count = &qemu_get_current_aio_context()->bdrv_graph->reader_count;
+  _Atomic uint32_t *count = &self->ctx->bdrv_graph->reader_count;
 
   add_readers(count, UINT32_MAX);
   aio_wait_kick(); /* B2: its fence puts the look for a waiter behind the count */

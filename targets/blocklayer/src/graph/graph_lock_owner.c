@@ -12,24 +12,6 @@
 
 #include "aio/main_loop.h"
 
-/* ------------------------------------------------------------------ readers */
-
-void reader_begins(Coroutine *self)
-{
-  assert(qemu_in_coroutine());
-  assert(!self->holds_graph_rdlock); /* a writer in between, and we would wait for ourselves */
-  self->holds_graph_rdlock = true;
-  self->locks_held++;
-}
-
-void reader_ends(Coroutine *self)
-{
-  assert(qemu_in_coroutine());
-  assert(self->holds_graph_rdlock);
-  self->holds_graph_rdlock = false;
-  self->locks_held--;
-}
-
 /* ------------------------------------------------------------------ the main thread */
 
 void poll_forbid(void)
