@@ -2,7 +2,8 @@
 """This module compiles targets: from a description to a shared object that a machine loads.
 
 A build is kept in a cache by the SHA-256 of everything that goes into it, so the second use of a
-target costs a few milliseconds. Entries appear by one rename: builds in parallel are safe.
+target costs a few milliseconds; so is each compiled file (objects.py), so a planted bug costs the
+files that it changes. Entries appear by one rename: builds in parallel are safe.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from drainstorm import native
+from drainstorm import native, objects
 from drainstorm.compiler import LINK, Compiler, find_compiler, run_tool
 from drainstorm.errors import StoreError, TargetError, UsageError
 from drainstorm.patching import apply_patch
@@ -108,8 +109,12 @@ class _Plan:
     @property
     def arguments(self) -> tuple[str, ...]:
         """Definitions and include folders, relative to the staged copy."""
-        folders = (".", *self.spec.include)
-        return (*(f"-D{word}" for word in self.spec.defines), *(f"-I{f}" for f in folders))
+        return (*(f"-D{word}" for word in self.spec.defines), *(f"-I{f}" for f in self.folders))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Include folders, relative to the staged copy."""
+        return (".", *self.spec.include)
 
     def flags(self, path: str) -> tuple[str, ...]:
         """The compiler's flags for one file."""
@@ -133,6 +138,13 @@ class _Plan:
             [(path, hashlib.sha256(self.files[path]).hexdigest()) for path in sorted(self.files)],
         ]
         return hashlib.sha256(json.dumps(facts).encode("utf-8")).hexdigest()
+
+    def object_digest(self, path: str) -> str:
+        """The same for the object of one file."""
+        facts = [BUILD_VERSION, self.compiler.command, self.compiler.version, path]
+        facts += [self.flags(path), self.arguments]
+        read = objects.included(path, self.files, self.folders)
+        return objects.digest(facts, read, self.files)
 
 
 def build(
@@ -166,6 +178,7 @@ def build(
         shutil.rmtree(entry, ignore_errors=True)  # not there, or damaged by a power failure
         _make(plan, folder, entry)
         _forget_old(folder)
+        objects.forget_old(folder.parent / "objects")
         facts = _facts(entry)
     if facts is None:
         raise StoreError(f"the cache entry {entry} vanished; start again")
@@ -253,7 +266,7 @@ def _make(plan: _Plan, folder: Path, entry: Path) -> None:
                 path = stage / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-            blocks = _compile(plan, stage, ready / _OUTPUT)
+            blocks = _compile(plan, stage, ready / _OUTPUT, folder.parent / "objects")
             facts = _Facts(blocks, (ready / _OUTPUT).stat().st_size)
             (ready / _FACTS).write_bytes(msgspec.json.encode(facts))
             try:
@@ -268,28 +281,33 @@ def _make(plan: _Plan, folder: Path, entry: Path) -> None:
         ) from error
 
 
-def _compile(plan: _Plan, stage: Path, output: Path) -> int:
+def _compile(plan: _Plan, stage: Path, output: Path, kept: Path) -> int:
     """Compile and link what was staged; returns the number of basic blocks that report."""
     paths = (*plan.sources, *plan.drivers)
     where = f"a copy of {plan.spec.folder} with driver.h and operations.h"
 
     def compile_one(path: str) -> str:
         result = str(PurePosixPath("obj") / f"{path.replace('/', '.')}.o")
+        key = plan.object_digest(path)
+        if (content := objects.take(kept, key)) is not None:
+            (stage / result).write_bytes(content)
+            return result
         command = [*plan.compiler.command, *plan.flags(path), *plan.arguments]
         command += [f"-ffile-prefix-map={stage}=.", "-c", path, "-o", result]
         what = f"compiling {plan.spec.name}: {path}"
         run_tool(command, what=what, folder=stage, where=where)
+        _check_instructions(plan, stage, path, result)  # what is kept has passed
+        objects.keep(kept, key, (stage / result).read_bytes())
         return result
 
     (stage / "obj").mkdir()
     with ThreadPoolExecutor(min(_PARALLEL, os.cpu_count() or 1)) as pool:
-        objects = dict(zip(paths, pool.map(compile_one, paths), strict=True))
-    _check_calls(plan, stage, objects)
-    _check_instructions(plan, stage, objects)
+        compiled = dict(zip(paths, pool.map(compile_one, paths), strict=True))
+    _check_calls(plan, stage, compiled)
     link = [*plan.compiler.command, *LINK, "-Wl,--version-script=exports.map"]
-    link += [*objects.values(), "-o", str(output)]
+    link += [*compiled.values(), "-o", str(output)]
     run_tool(link, what=f"linking {plan.spec.name}", folder=stage, where=where)
-    return _count_blocks(objects.values(), stage) if plan.coverage else 0
+    return _count_blocks(compiled.values(), stage) if plan.coverage else 0
 
 
 def _check_calls(plan: _Plan, stage: Path, objects: Mapping[str, str]) -> None:
@@ -320,20 +338,19 @@ def _check_calls(plan: _Plan, stage: Path, objects: Mapping[str, str]) -> None:
             raise TargetError(f"{plan.spec.folder}: the driver does not define {name}()")
 
 
-def _check_instructions(plan: _Plan, stage: Path, objects: Mapping[str, str]) -> None:
+def _check_instructions(plan: _Plan, stage: Path, path: str, result: str) -> None:
     """No instruction may enter the kernel: what it does there no run could repeat or undo."""
-    for path, result in objects.items():
-        code = (stage / result).read_bytes()
-        if not any(call in code for call in _KERNEL_CALLS):
-            continue  # mostly; else they may also lie in data or within an instruction
-        listing = run_tool([_tool("objdump"), "-d", result], what="disassembling", folder=stage)
-        if match := _KERNEL_CALL.search(listing):
-            function = _FUNCTION.findall(listing[: match.start()])[-1]
-            raise TargetError(
-                f"{plan.spec.folder / path}: '{function}' calls the kernel by itself "
-                f"({match[1]}), which the machine does not simulate (use the C library's name of "
-                "the call)"
-            )
+    code = (stage / result).read_bytes()
+    if not any(call in code for call in _KERNEL_CALLS):
+        return  # mostly; else they may also lie in data or within an instruction
+    listing = run_tool([_tool("objdump"), "-d", result], what="disassembling", folder=stage)
+    if match := _KERNEL_CALL.search(listing):
+        function = _FUNCTION.findall(listing[: match.start()])[-1]
+        raise TargetError(
+            f"{plan.spec.folder / path}: '{function}' calls the kernel by itself "
+            f"({match[1]}), which the machine does not simulate (use the C library's name of "
+            "the call)"
+        )
 
 
 def _count_blocks(objects: Iterable[str], stage: Path) -> int:
