@@ -23,13 +23,13 @@ enum {
 };
 
 typedef enum { SECTION_NONE, SECTION_BEGINS, SECTION_INSIDE, SECTION_ENDS } SectionState;
-typedef enum { OF_NODE, OF_SUBTREE, OF_ALL } SectionKind;
+typedef enum { OF_NODE, OF_SUBTREE, OF_ALL, OF_WRITER } SectionKind; /* OF_WRITER: of all too */
 
 /* A drained section of an actor. */
 typedef struct GhostSection {
   uint8_t state;
   uint8_t kind;
-  uint8_t node; /* meaningless for OF_ALL */
+  uint8_t node; /* meaningless for OF_ALL, OF_WRITER */
   uint8_t actor;
 } GhostSection;
 
@@ -51,6 +51,7 @@ typedef struct GhostBlocks {
   uint8_t draining;         /* calls of the main thread in progress that wait for requests */
   bool restructuring;       /* one of them changes edges, and looks at them before */
   bool used;                /* some operation of this group was carried out */
+  uint16_t writer_slept;    /* GhostLock.writers + 1 when one who waited was last seen asleep */
 } GhostBlocks;
 
 extern GhostBlocks blocks;
@@ -66,9 +67,13 @@ bool covered(unsigned node, SectionKind at_least); /* by a section whose begin h
 bool may_wait_for_requests(unsigned actor);        /* or would somebody wait for himself? */
 void meet_sections(void);                          /* the run counts if somebody has one */
 void meet_requests(void);                          /* the run counts if one was sent */
+bool writers_section_begins(unsigned actor); /* of bdrv_graph_wrlock_drained(); false: too many */
+void writers_section_has_begun(unsigned actor);
+void writers_section_ends(unsigned actor); /* nothing if this writer has none; so the next */
+void writers_section_has_ended(unsigned actor);
 
 /* requests.c */
-GhostOperation op_read, op_write, op_aio_read;
+GhostOperation op_read, op_write, op_aio_read, op_read_on;
 
 /* backends.c */
 GhostOperation op_insert, op_remove;
@@ -85,6 +90,7 @@ void rule_request_reaches(unsigned node);            /* its driver */
 void rule_callback(unsigned blk);                    /* of a request of this backend */
 void rule_driver_told(unsigned node, bool quiesced); /* by drain_begin or drain_end */
 void rule_settled(void);                             /* counters, edges, references */
+void rule_writer_is_drained(void);                   /* a drained write lock was given */
 void rule_drain_ends(void);                          /* nothing can run */
 
 #pragma GCC visibility pop

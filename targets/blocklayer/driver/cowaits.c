@@ -3,6 +3,7 @@
  * Coroutines that wait for somebody to come: in a queue with a predicate, or in a bed. Who waits
  * holds no lock, so nothing else depends on it.
  */
+#include "blocks.h"
 #include "colocks.h"
 
 #include "aio/aio.h"
@@ -21,7 +22,8 @@ static bool is_coroutine(unsigned actor)
 
 static bool holds_nothing(unsigned self)
 {
-  return !(ghost.lock.holders >> self & 1) && !colocks_holds_any(self);
+  return !(ghost.lock.holders >> self & 1) && !colocks_holds_any(self) &&
+         !holds_section(ACTOR_CO_FIRST + self);
 }
 
 static void queue_lock(unsigned queue)

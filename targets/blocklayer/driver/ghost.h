@@ -62,6 +62,7 @@ typedef struct GhostLock {
   uint32_t holders;     /* bit i: coroutine i is a reader */
   uint8_t writer;       /* actor that holds the write lock, or NO_WRITER */
   uint8_t wrlock_depth; /* calls of bdrv_graph_wrlock() in progress, nested ones too */
+  uint8_t writers;      /* calls that returned so far, modulo 256 */
   bool unregistering;   /* a counter is on its way into the orphans */
 } GhostLock;
 
@@ -111,7 +112,7 @@ GhostOperation op_post;
 bool bottom_halves_ended(void); /* every one that was posted */
 
 /* main_thread.c */
-GhostOperation op_poll, op_wrlock, op_wrunlock;
+GhostOperation op_poll, op_wrlock, op_wrlock_drained, op_wrunlock;
 void write_unlock(void);
 
 /* nodes.c */

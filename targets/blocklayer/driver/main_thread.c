@@ -24,11 +24,30 @@ bool op_wrlock(unsigned actor, const ds_operation *op)
   if (ghost.lock.writer != NO_WRITER) {
     return false;
   }
+  meet_requests();
   ghost.lock.wrlock_depth++;
   bdrv_graph_wrlock();
   ghost.lock.wrlock_depth--;
+  ghost.lock.writers++;
   rule_writer_entered();
   ghost.lock.writer = (uint8_t)actor;
+  return true;
+}
+
+/* A section of all nodes belongs to it, from here to the end of the unlock. */
+bool op_wrlock_drained(unsigned actor, const ds_operation *op)
+{
+  (void)op;
+  if (!may_wait_for_requests(actor) || !writers_section_begins(actor)) {
+    return false;
+  }
+  ghost.lock.wrlock_depth++;
+  bdrv_graph_wrlock_drained();
+  ghost.lock.wrlock_depth--;
+  ghost.lock.writers++;
+  rule_writer_entered();
+  ghost.lock.writer = (uint8_t)actor;
+  writers_section_has_begun(actor);
   return true;
 }
 
@@ -49,8 +68,11 @@ void write_unlock(void)
     ds_mark(1); /* a reader found has_writer */
   }
   rule_writer_entered(); /* nobody came in behind our back */
+  unsigned actor = ghost.lock.writer;
   ghost.lock.writer = NO_WRITER;
+  writers_section_ends(actor);
   bdrv_graph_wrunlock();
+  writers_section_has_ended(actor);
   rule_release(waited);
   rule_settled();
 }

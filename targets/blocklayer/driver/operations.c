@@ -88,6 +88,8 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_REMOVE_HANDLER] = {EVERYBODY, op_remove_handler},
     [OP_SIGNAL] = {EVERYBODY, op_signal},
     [OP_SUBMIT] = {MAIN | BQL_VCPU, op_submit},
+    [OP_WRLOCK_DRAINED] = {MAIN, op_wrlock_drained},
+    [OP_READ_ON] = {COROUTINE, op_read_on},
 };
 
 static unsigned kind_of(unsigned actor)

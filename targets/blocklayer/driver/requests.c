@@ -74,6 +74,16 @@ static void take_time(Way way)
   context_leave(other);
 }
 
+/* Whoever waits for the lock now has slept meanwhile: it keeps new requests away. */
+static bool writer_sleeps(void)
+{
+  if (ghost.lock.wrlock_depth > 0 && ds_thread_in_poll(MAIN_THREAD)) {
+    blocks.writer_slept = (uint16_t)(ghost.lock.writers + 1);
+    ds_mark(BLOCKS_MARK);
+  }
+  return ghost.lock.wrlock_depth > 0 && blocks.writer_slept == ghost.lock.writers + 1;
+}
+
 static int watch(BlockDriverState *bs, int64_t offset, int64_t bytes, bool write)
 {
   unsigned node = node_of(bs);
@@ -81,6 +91,7 @@ static int watch(BlockDriverState *bs, int64_t offset, int64_t bytes, bool write
   rule_request_reaches(node);
   blocks.in_driver[node]++;
   take_time((Way)(bytes - LEAST_BYTES));
+  (void)writer_sleeps();
   int ret = write ? bdrv_co_pwritev_children(bs, offset, bytes)
                   : bdrv_co_preadv_children(bs, offset, bytes);
   rule_request_reaches(node);
@@ -123,6 +134,9 @@ static void request_begins(void)
   blocks.requests++;
   blocks.sent = true;
   meet_sections();
+  if (ghost.lock.wrlock_depth > 0) {
+    ds_mark(BLOCKS_MARK); /* the writer keeps it away, or waits for it */
+  }
 }
 
 static bool may_send(unsigned actor)
@@ -156,6 +170,30 @@ bool op_read(unsigned actor, const ds_operation *op)
   blocks.requests--;
   actor_waits(actor, NULL);
   ds_note("read: %d", ret);
+  return true;
+}
+
+/* Read, and while a writer waits, read again. */
+bool op_read_on(unsigned actor, const ds_operation *op)
+{
+  BlockBackend *blk = may_send(actor) ? backend(op, "read_on") : NULL;
+  int ret = 0;
+
+  if (!blk) {
+    return false;
+  }
+  actor_waits(actor, "blk_co_preadv: a section, other requests, or its node");
+  do { /* a backend without a medium refuses, and nobody keeps it from that */
+    unsigned late = writer_sleeps() ? blocks.writer_slept : 0;
+    request_begins();
+    ret = blk_co_preadv(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE);
+    blocks.requests--;
+    bool overtakes = ret >= 0 && late && writer_sleeps() && late == blocks.writer_slept;
+    DS_CHECK(
+        !overtakes, "R26", "request-overtakes-writer",
+        "a request that began while a writer slept has been to its node; the writer still waits");
+  } while (ret >= 0 && writer_sleeps());
+  actor_waits(actor, NULL);
   return true;
 }
 

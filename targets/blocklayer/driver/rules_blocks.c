@@ -23,7 +23,7 @@ static unsigned drainers_on_their_way(unsigned node)
   for (unsigned i = 0; i < SECTIONS; i++) {
     const GhostSection *section = &blocks.sections[i];
     bool on_its_way = section->state == SECTION_BEGINS || section->state == SECTION_ENDS;
-    count += on_its_way && section->kind != OF_ALL && section->node == node;
+    count += on_its_way && section->kind < OF_ALL && section->node == node;
   }
   return count;
 }
@@ -36,6 +36,15 @@ void rule_section_is_quiet(void)
       DS_CHECK(!covered(i, OF_NODE), "R20", "busy-in-section",
                "the section has begun, but node%u has %u requests in flight", i, in_flight);
     }
+  }
+}
+
+/* Nothing else would show it if no request is about. */
+void rule_writer_is_drained(void)
+{
+  for (unsigned i = 0; i < NODES; i++) {
+    DS_CHECK(ghost.graph.nodes[i]->quiesce_counter > 0, "R20", "section-has-gone",
+             "a drained write lock was given, but node%u is not quiesced", i);
   }
 }
 
@@ -77,7 +86,7 @@ static unsigned plain_sections(unsigned node)
   unsigned count = 0;
   for (unsigned i = 0; i < SECTIONS; i++) {
     const GhostSection *section = &blocks.sections[i];
-    bool own = section->kind == OF_ALL || (section->kind == OF_NODE && section->node == node);
+    bool own = section->kind >= OF_ALL || (section->kind == OF_NODE && section->node == node);
     count += section->state != SECTION_NONE && own;
   }
   for (unsigned child = 0; child < NODES; child++) {

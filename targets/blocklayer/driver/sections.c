@@ -89,6 +89,8 @@ static void begin(const GhostSection *section)
   case OF_ALL:
     bdrv_drain_all_begin();
     return;
+  case OF_WRITER:
+    return;
   }
 }
 
@@ -105,6 +107,8 @@ static void end(const GhostSection *section)
     return;
   case OF_ALL:
     bdrv_drain_all_end();
+    return;
+  case OF_WRITER:
     return;
   }
 }
@@ -184,32 +188,112 @@ void sections_end_all(unsigned actor)
 {
   for (unsigned i = SECTIONS; i-- > 0;) {
     GhostSection *section = &blocks.sections[i];
-    if (section->state == SECTION_INSIDE && section->actor == actor) {
+    if (section->state == SECTION_INSIDE && section->actor == actor && section->kind != OF_WRITER) {
       end_section(section);
     }
   }
 }
 
-/* ------------------------------------------------------------------ whom they cover */
+/* ------------------------------------------------------------------ of a writer */
 
-/* By the target's own edges: while the driver restructures, ours are late. */
-static bool covers(const GhostSection *section, unsigned node)
+/* The target begins and ends it in its lock functions. */
+static GhostSection *writers_section(unsigned actor)
 {
-  BlockDriverState *bs = ghost.graph.nodes[node];
-  BlockDriverState *top = ghost.graph.nodes[section->node];
-
-  if (section->kind == OF_ALL || bdrv_is_below(bs, top)) {
-    return true;
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    GhostSection *section = &blocks.sections[i];
+    if (section->state != SECTION_NONE && section->kind == OF_WRITER && section->actor == actor) {
+      return section;
+    }
   }
-  if (section->kind != OF_SUBTREE) {
+  return NULL;
+}
+
+bool writers_section_begins(unsigned actor)
+{
+  GhostSection *section = free_section();
+
+  if (!section) {
     return false;
   }
-  BdrvNodeList subtree = {0};
-  bdrv_walk(top, &subtree);
-  for (size_t i = 0; i < subtree.count; i++) {
-    if (bdrv_is_below(bs, subtree.nodes[i])) {
+  *section = (GhostSection){.state = SECTION_BEGINS, .kind = OF_WRITER, .actor = (uint8_t)actor};
+  blocks.used = true;
+  blocks.changing++;
+  blocks.draining++;
+  meet_requests();
+  return true;
+}
+
+void writers_section_has_begun(unsigned actor)
+{
+  writers_section(actor)->state = SECTION_INSIDE;
+  blocks.draining--;
+  blocks.changing--;
+  rule_section_is_quiet();
+  rule_writer_is_drained();
+}
+
+void writers_section_ends(unsigned actor)
+{
+  GhostSection *section = writers_section(actor);
+  if (section) {
+    section->state = SECTION_ENDS;
+    blocks.changing++;
+  }
+}
+
+void writers_section_has_ended(unsigned actor)
+{
+  GhostSection *section = writers_section(actor);
+  if (section) {
+    *section = (GhostSection){0};
+    blocks.changing--;
+  }
+}
+
+/* ------------------------------------------------------------------ whom they cover */
+
+/* By the target's own edges: while the driver restructures, ours are late. Ghost code reads them
+ * itself, without the lock that the target's functions want. */
+static bool is_below(const BlockDriverState *top, const BlockDriverState *bs)
+{
+  if (top == bs) {
+    return true;
+  }
+  for (const BdrvChild *edge = top->children; edge; edge = edge->next_sibling) {
+    if (is_below(edge->bs, bs)) {
       return true;
     }
+  }
+  return false;
+}
+
+/* Is `bs` above any node of the subtree, or in it? */
+static bool is_over_subtree(const BlockDriverState *bs, const BlockDriverState *top)
+{
+  if (is_below(bs, top)) {
+    return true;
+  }
+  for (const BdrvChild *edge = top->children; edge; edge = edge->next_sibling) {
+    if (is_over_subtree(bs, edge->bs)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool covers(const GhostSection *section, unsigned node)
+{
+  const BlockDriverState *bs = ghost.graph.nodes[node];
+  const BlockDriverState *top = ghost.graph.nodes[section->node];
+
+  switch ((SectionKind)section->kind) {
+  case OF_NODE:
+    return is_below(bs, top);
+  case OF_SUBTREE:
+    return is_over_subtree(bs, top);
+  case OF_ALL:
+  case OF_WRITER:
+    return true;
   }
   return false;
 }

@@ -58,17 +58,6 @@ void bdrv_drain_all_begin(void);
 void bdrv_drain_all_end(void);
 void bdrv_drain_all(void);
 
-/*
- * No new requests anywhere, without waiting for those in flight: main thread, outside of
- * coroutines, never polls. For who is going to wait himself (bdrv_graph_wrlock(), so that readers
- * cannot starve it). Ended by bdrv_drain_all_end(), which is allowed under the write lock too. A
- * few additions per node if nobody uses the nodes.
- */
-void bdrv_drain_all_begin_nopoll(void);
-
-/* Sections of all nodes that are open. */
-unsigned bdrv_drain_all_sections(void);
-
 /* ------------------------------------------------------------------ changes (they poll) */
 
 /* Make the edge from `parent` to `old_bs` point to `new_bs`, with both drained; false if there is

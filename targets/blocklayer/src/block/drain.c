@@ -157,44 +157,16 @@ void bdrv_subtree_drained_end_unlocked(BlockDriverState *bs)
 
 /* ------------------------------------------------------------------ all */
 
-static unsigned drain_all_sections; /* main thread */
-
-static bool drain_all_poll(void)
-{
-  for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
-    if (bdrv_drain_poll(bs, false, NULL, true)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-void bdrv_drain_all_begin_nopoll(void)
-{
-  GLOBAL_STATE_CODE();
-  assert(!qemu_in_coroutine());
-  drain_all_sections++;
-  for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
-    bdrv_do_drained_begin_quiesce(bs);
-  }
-}
-
 static void drain_all_begin(void *unused)
 {
   (void)unused;
-  assert_bdrv_graph_unlocked();
-  bdrv_drain_all_begin_nopoll();
-  AIO_WAIT_WHILE(NULL, drain_all_poll());
+  bdrv_do_drain_all_begin();
 }
 
 static void drain_all_end(void *unused)
 {
   (void)unused;
-  assert(drain_all_sections > 0);
-  for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
-    bdrv_do_drained_end_quiesce(bs);
-  }
-  drain_all_sections--;
+  bdrv_do_drain_all_end();
 }
 
 void bdrv_drain_all_begin(void)
@@ -220,10 +192,4 @@ void bdrv_drain_all(void)
   IO_OR_GS_CODE();
   bdrv_drain_all_begin();
   bdrv_drain_all_end();
-}
-
-unsigned bdrv_drain_all_sections(void)
-{
-  GLOBAL_STATE_CODE();
-  return drain_all_sections;
 }

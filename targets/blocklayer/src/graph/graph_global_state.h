@@ -76,4 +76,24 @@ bool bdrv_parent_drained_poll_single(BdrvChild *edge);
 bool bdrv_drain_poll(BlockDriverState *bs, bool recursive, const BdrvChild *from,
                      bool ignore_bds_parents);
 
+/* ------------------------------------------------------------------ quiescing all nodes */
+
+/*
+ * A section of all nodes, those that are created in it too: what bdrv_drain_all_begin() and
+ * bdrv_drain_all_end() do, for the main thread outside of coroutines. Begin polls; end does not,
+ * and is allowed under the write lock too.
+ */
+void bdrv_do_drain_all_begin(void);
+void bdrv_do_drain_all_end(void);
+
+/*
+ * The same begin, but without waiting for those in flight: no new requests from now on. For who is
+ * going to wait himself (bdrv_graph_wrlock(), so that readers cannot starve it). Never polls. A few
+ * additions per node and edge if nobody uses the nodes.
+ */
+void bdrv_drain_all_begin_nopoll(void);
+
+/* Sections of all nodes that are open. */
+unsigned bdrv_drain_all_sections(void);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The graph lock. An uncontended reader pays two additions to its own cache line and two full
- * fences, a writer a walk over all contexts.
+ * fences, a writer a walk over all contexts and two over all nodes.
  *
  * Orders, in one place. Every store to a reader_count is a release and every load by a writer an
  * acquire (A): a writer that sees a count sees all that readers did before it. Every store of 0
@@ -12,6 +12,7 @@
 #include "graph/graph_lock_int.h"
 
 #include "aio/aio_wait.h"
+#include "graph/graph.h"
 
 BdrvGraphLock bdrv_graph_lock = {.list_mutex = QEMU_MUTEX_INITIALIZER};
 
@@ -19,6 +20,8 @@ static void add_readers(_Atomic uint32_t *count, uint32_t amount);
 static bool rdlock_or_sleep(_Atomic uint32_t *count);
 static uint32_t reader_count_sum(void);
 static void let_readers_in(void);
+static void wait_for_readers(void);
+static void enter(bool drained);
 
 /* ------------------------------------------------------------------ contexts */
 
@@ -132,6 +135,27 @@ void bdrv_graph_wrlock(void)
   assert(!qemu_in_coroutine());
   assert_bdrv_graph_unlocked();
 
+  /* Without it, requests that keep coming would starve us: each is a reader. Not drained: who is in
+   * flight may wait for bottom halves that write, so we only wait for readers. */
+  bdrv_drain_all_begin_nopoll();
+  wait_for_readers();
+  bdrv_do_drain_all_end(); /* does not poll; requests that go on now sleep in rdlock */
+  enter(false);
+}
+
+void bdrv_graph_wrlock_drained(void)
+{
+  assert(qemu_in_main_thread());
+  assert(!qemu_in_coroutine());
+
+  bdrv_do_drain_all_begin();
+  wait_for_readers();
+  enter(true);
+}
+
+/* Leaves has_writer set. */
+static void wait_for_readers(void)
+{
   for (;;) {
     /* has_writer is 0 while we poll: bottom halves that write, and coroutines that read because
      * the last readers wait for them, would otherwise wait for us. */
@@ -144,22 +168,34 @@ void bdrv_graph_wrlock(void)
     /* F2: announce the writer, then count the readers again. Pairs with F1. */
     atomic_thread_fence(memory_order_seq_cst);
     if (reader_count_sum() == 0) {
-      break;
+      return;
     }
     /* A reader came in before it could see us. Back to polling; readers that saw us meanwhile and
      * sleep must not wait for our unlock, or the one inside might wait for them. */
     let_readers_in();
   }
+}
+
+/* Only now, when no other writer comes and goes any more: it would leave with our section. */
+static void enter(bool drained)
+{
+  bdrv_graph_lock.writer_is_drained = drained;
   poll_forbid();
 }
 
 void bdrv_graph_wrunlock(void)
 {
   assert_bdrv_graph_writable();
+  /* Read now: the bottom halves below may be writers too. */
+  bool drained = bdrv_graph_lock.writer_is_drained;
+
   poll_allow();
   let_readers_in();
   /* What was put off until the graph is free. Last: it may poll, and need the readers. */
   aio_bh_poll(qemu_get_aio_context());
+  if (drained) {
+    bdrv_do_drain_all_end();
+  }
 }
 
 /*

@@ -23,11 +23,19 @@ void unregister_aiocontext(AioContext *ctx);
 
 /*
  * Wait until there is no reader and keep new ones out. Main thread, not in a coroutine. Polls the
- * main context: bottom halves run, coroutines go on, another writer may come and go.
+ * main context: bottom halves run, coroutines go on, another writer may come and go. Meanwhile no
+ * node gets new requests, whose coroutines would be new readers: however many keep coming, those
+ * who are inside come to an end. Who sends requests must therefore hold nothing that a reader waits
+ * for.
  */
 void bdrv_graph_wrlock(void);
 
-/* Let readers in, waking those that wait, then run the main context's bottom halves. */
+/* The same in a drained section of all nodes, which lasts until the unlock: for changes that must
+ * meet no request. Not to be had by draining afterwards: that polls. */
+void bdrv_graph_wrlock_drained(void);
+
+/* Let readers in, waking those that wait, then run the main context's bottom halves; end the
+ * drained section, if this writer has one. */
 void bdrv_graph_wrunlock(void);
 
 /* Become a reader; sleeps while there is a writer. */

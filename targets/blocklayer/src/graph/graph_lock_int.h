@@ -19,8 +19,11 @@ struct BdrvGraphRWlock {
 
 typedef struct BdrvGraphLock {
   /* 1 while a writer is inside, or about to be. Written by the main thread only; to 0 only under
-   * `list_mutex`. Alone on its cache line too: readers read it, and nothing else. */
+   * `list_mutex`. On a cache line of its own, but for what writers alone use: readers read it. */
   _Alignas(CACHE_LINE_BYTES) _Atomic int has_writer;
+
+  /* The writer that is inside has a drained section, which it ends when it leaves. Main thread. */
+  bool writer_is_drained;
 
   /* Protects what follows, and sending a reader to sleep. A leaf: no other lock is taken under
    * it. */
