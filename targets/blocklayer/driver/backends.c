@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BlockBackends: made when something is first inserted, there until the end. */
-#include "blocks.h"
+#include "aio_contexts.h"
 
 #include "aio/main_loop.h"
 
@@ -34,7 +34,8 @@ bool op_insert(unsigned actor, const ds_operation *op)
   unsigned index = choose(op->a, without_medium(), NO_BLK);
   unsigned node = op->b % NODES;
 
-  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring) {
+  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring ||
+      moves.blk_home[index] != moves.node_home[node]) {
     return false;
   }
   if (index != op->a) {

@@ -73,6 +73,7 @@ void writers_section_ends(unsigned actor); /* nothing if this writer has none; s
 void writers_section_has_ended(unsigned actor);
 
 /* requests.c */
+unsigned node_of(const BlockDriverState *bs);
 GhostOperation op_read, op_write, op_aio_read, op_read_on;
 
 /* backends.c */
@@ -91,6 +92,7 @@ void rule_callback(unsigned blk);                    /* of a request of this bac
 void rule_driver_told(unsigned node, bool quiesced); /* by drain_begin or drain_end */
 void rule_settled(void);                             /* counters, edges, references */
 void rule_writer_is_drained(void);                   /* a drained write lock was given */
+bool node_is_busy(unsigned node);                    /* otherwise than with who comes to drain */
 void rule_drain_ends(void);                          /* nothing can run */
 
 #pragma GCC visibility pop

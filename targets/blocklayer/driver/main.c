@@ -9,6 +9,7 @@
  */
 #include "blocks.h"
 #include "aio.h"
+#include "aio_contexts.h"
 #include "jobs.h"
 #include "colocks.h"
 #include "rules.h"
@@ -49,6 +50,7 @@ static void close_program(void)
   }
   jobs_close(); /* bottom halves may have started some */
   vcpus_join();
+  moves_close();
   contexts_close();
   rule_conservation();
   rule_settled();

@@ -4,7 +4,7 @@
  *
  * It starts as 0 -> 1 -> 2 and 0 -> 3, with four loose nodes.
  */
-#include "blocks.h"
+#include "aio_contexts.h"
 
 static const uint8_t first_children[NODES] = {[0] = 1 << 1 | 1 << 3, [1] = 1 << 2};
 
@@ -67,10 +67,11 @@ bool op_attach(unsigned actor, const ds_operation *op)
   return false;
 }
 
-/* No cycle, no second edge. */
+/* No cycle, no second edge, one context. */
 bool nodes_attachable(unsigned parent, unsigned child)
 {
-  return !(ghost.graph.children[parent] >> child & 1) && !(nodes_below(child) >> parent & 1);
+  return moves.node_home[parent] == moves.node_home[child] &&
+         !(ghost.graph.children[parent] >> child & 1) && !(nodes_below(child) >> parent & 1);
 }
 
 /* The edge if there is one, else the next edge that there is. */

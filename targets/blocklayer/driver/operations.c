@@ -5,6 +5,7 @@
  */
 #include "blocks.h"
 #include "aio.h"
+#include "aio_contexts.h"
 #include "jobs.h"
 #include "colocks.h"
 
@@ -90,6 +91,13 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_SUBMIT] = {MAIN | BQL_VCPU, op_submit},
     [OP_WRLOCK_DRAINED] = {MAIN, op_wrlock_drained},
     [OP_READ_ON] = {COROUTINE, op_read_on},
+
+    [OP_SET_CONTEXT] = {MAIN, op_set_context},
+    [OP_BLK_SET_CONTEXT] = {MAIN, op_blk_set_context},
+    [OP_ALLOW_CHANGE] = {MAIN, op_allow_change},
+    [OP_VISIT] = {COROUTINE, op_visit},
+    [OP_ADD_NOTIFIER] = {MAIN, op_add_notifier},
+    [OP_REMOVE_NOTIFIER] = {MAIN, op_remove_notifier},
 };
 
 static unsigned kind_of(unsigned actor)

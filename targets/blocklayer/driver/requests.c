@@ -2,10 +2,11 @@
 /*
  * Requests through a backend, and the block driver that they end up in. The operand `n` says which
  * range (n / 4: requests of one range overlap) and how the node takes its time (n % 4): not at all,
- * with a yield, sleeping, or in a bottom half of another context. It travels as the length.
+ * with a yield, sleeping, in a bottom half of another context, or (op_visit) at home. It travels as
+ * the length.
  * Afterwards the request goes on to the children. The last n is out of range.
  */
-#include "blocks.h"
+#include "aio_contexts.h"
 
 #include "aio/co_sleep.h"
 #include "coroutine/coroutine_int.h"
@@ -21,7 +22,7 @@ enum {
   SLEEP_NS = 2000,
 };
 
-typedef enum { AT_ONCE, YIELDING, SLEEPING, IN_BOTTOM_HALF } Way;
+typedef enum { AT_ONCE, YIELDING, SLEEPING, IN_BOTTOM_HALF, AT_HOME } Way;
 
 static int64_t offset_of(unsigned n)
 {
@@ -35,7 +36,7 @@ static int64_t bytes_of(unsigned n)
 
 /* ------------------------------------------------------------------ the driver of the nodes */
 
-static unsigned node_of(const BlockDriverState *bs)
+unsigned node_of(const BlockDriverState *bs)
 {
   return (unsigned)(uintptr_t)bs->opaque - 1;
 }
@@ -45,7 +46,7 @@ static void nothing_bh(void *opaque)
   (void)opaque;
 }
 
-static void take_time(Way way)
+static void take_time(BlockDriverState *bs, Way way)
 {
   AioContext *home = qemu_get_current_aio_context();
 
@@ -58,6 +59,9 @@ static void take_time(Way way)
     return;
   case SLEEPING:
     qemu_co_sleep_ns(SLEEP_NS);
+    return;
+  case AT_HOME:
+    visit_home(bs);
     return;
   case IN_BOTTOM_HALF:
     break;
@@ -90,7 +94,7 @@ static int watch(BlockDriverState *bs, int64_t offset, int64_t bytes, bool write
 
   rule_request_reaches(node);
   blocks.in_driver[node]++;
-  take_time((Way)(bytes - LEAST_BYTES));
+  take_time(bs, (Way)(bytes - LEAST_BYTES));
   (void)writer_sleeps();
   int ret = write ? bdrv_co_pwritev_children(bs, offset, bytes)
                   : bdrv_co_preadv_children(bs, offset, bytes);
@@ -124,6 +128,8 @@ const BlockDriver watching_driver = {
     .bdrv_drain_begin = watching_drain_begin,
     .bdrv_drain_end = watching_drain_end,
     .bdrv_co_preadv = watching_preadv,
+    .bdrv_detach_aio_context = node_detach,
+    .bdrv_attach_aio_context = node_attach,
     .bdrv_co_pwritev = watching_pwritev,
 };
 
@@ -194,6 +200,23 @@ bool op_read_on(unsigned actor, const ds_operation *op)
         "a request that began while a writer slept has been to its node; the writer still waits");
   } while (ret >= 0 && writer_sleeps());
   actor_waits(actor, NULL);
+  return true;
+}
+
+/* A read that works in the context of each node that it reaches. */
+bool op_visit(unsigned actor, const ds_operation *op)
+{
+  BlockBackend *blk = may_send(actor) ? backend(op, "visit") : NULL;
+
+  if (!blk) {
+    return false;
+  }
+  actor_waits(actor, "blk_co_preadv: a section, other requests, or its node");
+  request_begins();
+  int ret = blk_co_preadv(blk, 0, LEAST_BYTES + AT_HOME, BDRV_REQ_NONE);
+  blocks.requests--;
+  actor_waits(actor, NULL);
+  ds_note("visit: %d", ret);
   return true;
 }
 

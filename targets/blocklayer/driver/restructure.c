@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Changes of the graph that drain by themselves. Only one at a time: its poll may run others. */
-#include "blocks.h"
+#include "aio_contexts.h"
 
 static bool may_restructure(unsigned actor)
 {
@@ -76,7 +76,7 @@ bool op_append(unsigned actor, const ds_operation *op)
   unsigned top = op->b % NODES;
   bool alone = ghost.graph.children[filter] == 0 && !ghost.graph.nodes[filter]->parents;
 
-  if (!may_restructure(actor) || filter == top || !alone) {
+  if (!may_restructure(actor) || filter == top || !alone || !nodes_attachable(filter, top)) {
     return false;
   }
   restructure_begin();

@@ -28,13 +28,19 @@ static unsigned drainers_on_their_way(unsigned node)
   return count;
 }
 
+bool node_is_busy(unsigned node)
+{
+  return blocks.in_driver[node] > 0 ||
+         in_flight_of(ghost.graph.nodes[node]) > drainers_on_their_way(node);
+}
+
 void rule_section_is_quiet(void)
 {
   for (unsigned i = 0; i < NODES; i++) {
-    unsigned in_flight = in_flight_of(ghost.graph.nodes[i]);
-    if (blocks.in_driver[i] > 0 || in_flight > drainers_on_their_way(i)) {
+    if (node_is_busy(i)) {
       DS_CHECK(!covered(i, OF_NODE), "R20", "busy-in-section",
-               "the section has begun, but node%u has %u requests in flight", i, in_flight);
+               "the section has begun, but node%u has %u requests in flight", i,
+               in_flight_of(ghost.graph.nodes[i]));
     }
   }
 }

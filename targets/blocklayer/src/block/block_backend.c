@@ -48,6 +48,7 @@ void blk_unref(BlockBackend *blk)
   assert(!atomic_load_explicit(&blk->in_flight, memory_order_relaxed));
   assert(!atomic_load_explicit(&blk->quiesce_counter, memory_order_relaxed));
   assert(qemu_co_queue_empty(&blk->queued_requests));
+  assert(!blk->aio_notifiers);
   free(blk);
 }
 
@@ -202,8 +203,11 @@ static AioContext *blk_root_get_parent_aio_context(BdrvChild *edge)
 }
 
 const BdrvChildClass child_root = {
+    .attach = blk_root_attach,
+    .detach = blk_root_detach,
     .drained_begin = blk_root_drained_begin,
     .drained_poll = blk_root_drained_poll,
     .drained_end = blk_root_drained_end,
+    .change_aio_ctx = blk_root_change_aio_ctx,
     .get_parent_aio_context = blk_root_get_parent_aio_context,
 };

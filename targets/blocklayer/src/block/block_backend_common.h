@@ -13,10 +13,17 @@ typedef struct BlockDevOps {
   void (*drained_end)(void *opaque);
 } BlockDevOps;
 
+typedef struct BlkAioNotifier BlkAioNotifier;
+
 typedef struct BlockBackend {
   unsigned refcnt;           /* main thread */
   BdrvChild *root;           /* NULL: no medium. As the graph: changed under the write lock */
   _Atomic(AioContext *) ctx; /* need not be that of the root node */
+
+  /* Main thread. May others move the root node, and us with it? Who is told of it, whatever the
+   * root is. */
+  bool allow_aio_context_change;
+  BlkAioNotifier *aio_notifiers;
 
   const BlockDevOps *dev_ops; /* main thread */
   void *dev_opaque;

@@ -4,6 +4,7 @@
 #define BLOCK_BLOCK_BACKEND_GLOBAL_STATE_H
 
 #include "block/block_backend_common.h"
+#include "block/block_global_state.h"
 
 /* A backend with one reference, the caller's, without a medium. */
 BlockBackend *blk_new(AioContext *ctx);
@@ -26,6 +27,27 @@ void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque);
 
 /* Wait until none of this user's requests is in flight, keeping new ones out. Polls. */
 void blk_drain(BlockBackend *blk);
+
+/* ------------------------------------------------------------------ context */
+
+/* Go to `ctx` together with the medium and all that is connected with it: 0, or -EPERM if another
+ * user does not follow; then nothing has changed. Polls. */
+int blk_set_aio_context(BlockBackend *blk, AioContext *ctx);
+
+/* May others move the medium to another context? At first not: the user must be able to follow. */
+void blk_set_allow_aio_context_change(BlockBackend *blk, bool allow);
+
+/* As bdrv_add_aio_context_notifier(), for whatever node is the root at the time. They are gone
+ * before the backend is. */
+void blk_add_aio_context_notifier(BlockBackend *blk, void (*attached)(AioContext *, void *),
+                                  void (*detach)(void *), void *opaque);
+void blk_remove_aio_context_notifier(BlockBackend *blk, void (*attached)(AioContext *, void *),
+                                     void (*detach)(void *), void *opaque);
+
+/* For block_backend.c: the backend as a parent that follows its root. */
+void blk_root_attach(BdrvChild *edge);
+void blk_root_detach(BdrvChild *edge);
+bool blk_root_change_aio_ctx(BdrvChild *edge, AioContextChange *change);
 
 /* The class of the edge to the root node. */
 extern const BdrvChildClass child_root;

@@ -4,6 +4,7 @@
 #define BLOCK_BLOCK_GLOBAL_STATE_H
 
 #include "block/block_common.h"
+#include "util/transaction.h"
 
 /* ------------------------------------------------------------------ life cycle */
 
@@ -76,5 +77,55 @@ void bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top);
 /* Take out the nodes from `top` down to the one above `base`: the parents of `top` use `base`.
  * False if `base` is no longer below `top` when the write lock is had. */
 bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base);
+
+/* ------------------------------------------------------------------ change of context */
+
+/*
+ * Take `bs`, and with it all nodes and users that are connected with it, to `ctx`: 0, or -EPERM if
+ * one of the users does not follow; then nothing has changed. `ignore_child`: an edge whose parent
+ * need not be asked; NULL: none. Drains all nodes meanwhile, so it polls, and the caller holds a
+ * reference to `bs` and no lock. Nodes are detached parents before children, and attached children
+ * before parents; nothing is in flight in any of them in between, and nobody polls.
+ */
+int bdrv_try_change_aio_context(BlockDriverState *bs, AioContext *ctx, BdrvChild *ignore_child);
+
+/* The same for who has drained all nodes already and does not poll before he ends that. */
+int bdrv_try_change_aio_context_drained(BlockDriverState *bs, AioContext *ctx,
+                                        BdrvChild *ignore_child);
+
+/* The same for callers that know that nobody refuses. */
+void bdrv_set_aio_context(BlockDriverState *bs, AioContext *ctx);
+
+/*
+ * Call detach() before the node leaves its context, and attached() when it is in the new one, with
+ * nothing in flight in it; both in the main thread, and they must not poll. The callbacks may add
+ * and remove notifiers, themselves too; one that is added in there is called from the next change
+ * on. The node has none left when it is deleted.
+ */
+void bdrv_add_aio_context_notifier(BlockDriverState *bs, void (*attached)(AioContext *, void *),
+                                   void (*detach)(void *), void *opaque);
+void bdrv_remove_aio_context_notifier(BlockDriverState *bs, void (*attached)(AioContext *, void *),
+                                      void (*detach)(void *), void *opaque);
+
+/* A change that is being prepared: where to, who has been asked, and what is to be done if nobody
+ * refuses. For BdrvChildClass.change_aio_ctx(). */
+enum { AIO_CONTEXT_CHANGE_MAX = 128 };
+
+struct AioContextChange {
+  AioContext *ctx;
+  BdrvNodeList nodes; /* that move */
+  uint64_t detached;  /* bit i: nodes[i] has left its old context */
+  Transaction *tran;  /* what users do; committed while all nodes are detached */
+
+  /* Edges that have been followed, or users that have been asked. */
+  unsigned visited_count;
+  const void *visited[AIO_CONTEXT_CHANGE_MAX];
+};
+
+/* Is it the first time that the change comes to `object`? */
+bool bdrv_change_visits(AioContextChange *change, const void *object);
+
+/* `bs` and all that is connected with it will be asked; false: somebody refused. */
+bool bdrv_change_aio_context(BlockDriverState *bs, AioContextChange *change);
 
 #endif

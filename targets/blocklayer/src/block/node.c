@@ -107,6 +107,7 @@ void bdrv_delete_unshared(BlockDriverState *bs)
   GLOBAL_STATE_CODE();
   assert(!bs->parents);
   assert(!bs->tracked_requests);
+  assert(!bs->aio_notifiers);
   /* Relaxed: nobody else knows the node. */
   assert(!atomic_load_explicit(&bs->in_flight, memory_order_relaxed));
   bdrv_list_remove(bs);

@@ -21,7 +21,8 @@ typedef struct BlockDriverState BlockDriverState;
 typedef struct BdrvChild BdrvChild;
 typedef struct BdrvTrackedRequest BdrvTrackedRequest;
 typedef struct BdrvNodeList BdrvNodeList;
-typedef struct Transaction Transaction;
+typedef struct BdrvAioNotifier BdrvAioNotifier;
+typedef struct AioContextChange AioContextChange;
 
 /* What a request asks for besides its range. */
 typedef enum BdrvRequestFlags {
@@ -71,10 +72,9 @@ typedef struct BdrvChildClass {
   bool (*drained_poll)(BdrvChild *edge);
   void (*drained_end)(BdrvChild *edge);
 
-  /* Is the parent ready to follow its child to `ctx`? It enters itself into `visited` and what it
-   * will do into `tran`. NULL: no. */
-  bool (*change_aio_ctx)(BdrvChild *edge, AioContext *ctx, BdrvNodeList *visited,
-                         Transaction *tran);
+  /* Is the parent ready to follow its child to another context? It adds to the change what it will
+   * do then (block_global_state.h). NULL: no. Not called for nodes, which always are. */
+  bool (*change_aio_ctx)(BdrvChild *edge, AioContextChange *change);
   AioContext *(*get_parent_aio_context)(BdrvChild *edge);
 } BdrvChildClass;
 
@@ -104,6 +104,11 @@ struct BlockDriverState {
 
   /* Where its driver's callbacks belong. Changed only while no request is in flight. */
   _Atomic(AioContext *) aio_context;
+
+  /* Who is told of such a change; those that are deleted during a walk go at its end. Main thread.
+   */
+  BdrvAioNotifier *aio_notifiers;
+  bool walking_aio_notifiers;
 
   /* Sections that keep the node quiet: all, and those of a subtree, counted once per way down to
    * here. Main thread. */

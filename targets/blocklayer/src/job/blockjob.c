@@ -58,6 +58,44 @@ static void child_job_drained_end(BdrvChild *edge)
   job_resume(edge->opaque);
 }
 
+/* ------------------------------------------------------------------ change of context */
+
+typedef struct JobContextChange {
+  BlockJob *job;
+  AioContext *ctx;
+} JobContextChange;
+
+/* The drained section keeps the job at its pause point, or it has ended. */
+static void change_job_context_commit(void *opaque)
+{
+  JobContextChange *move = opaque;
+  job_set_aio_context(&move->job->job, move->ctx);
+}
+
+static const TransactionActionDrv change_job_context = {
+    .commit = change_job_context_commit,
+    .clean = free,
+};
+
+/* A job works on all of its nodes in one context: they come along. */
+static bool child_job_change_aio_ctx(BdrvChild *edge, AioContextChange *change)
+{
+  BlockJob *job = edge->opaque;
+
+  if (!bdrv_change_visits(change, job)) {
+    return true;
+  }
+  for (unsigned i = 0; i < job->node_count; i++) {
+    if (!bdrv_change_aio_context(job->nodes[i]->bs, change)) {
+      return false;
+    }
+  }
+  JobContextChange *move = qemu_malloc(sizeof(*move));
+  *move = (JobContextChange){.job = job, .ctx = change->ctx};
+  tran_add(change->tran, &change_job_context, move);
+  return true;
+}
+
 static AioContext *child_job_get_parent_aio_context(BdrvChild *edge)
 {
   const Job *job = edge->opaque;
@@ -69,5 +107,6 @@ const BdrvChildClass child_job = {
     .drained_begin = child_job_drained_begin,
     .drained_poll = child_job_drained_poll,
     .drained_end = child_job_drained_end,
+    .change_aio_ctx = child_job_change_aio_ctx,
     .get_parent_aio_context = child_job_get_parent_aio_context,
 };
