@@ -31,7 +31,7 @@ EVENT_KINDS: Final = (
     "cas", "cas-failed", "fence", "lock", "trylock-failed", "unlock",
     "wait", "signal", "broadcast", "create", "start", "join", "exit",
     "once", "poll", "read", "write", "sleep", "yield", "woken",
-    "fail", "loop", "fault",
+    "fail", "loop", "fault", "await",
 )  # fmt: skip
 """Kinds of events by number (DS_EV_* in engine.h)."""
 

@@ -263,13 +263,14 @@ def waiter_lines(
             who = waiter.task or "a task"
         if waiter.kind == "loop":
             visited = [places[pc] for pc in waiter.stack if places.get(pc)]
-            lines.append(f"  {who} goes through {', '.join(visited) or '?'}")
+            does = f"spins on {waiter.object}, at" if waiter.object else "goes through"
+            lines.append(f"  {who} {does} {', '.join(visited) or '?'}")
             continue
         what = waiter.text or f"{waiter.kind} {waiter.object}".strip()
         if not waiter.text and waiter.thread < 0:
             what = "something that the driver does not name"
         holder = ""
-        if waiter.holder_task or waiter.holder >= 0:
+        if waiter.kind != "join" and (waiter.holder_task or waiter.holder >= 0):
             holder = f", held by {waiter.holder_task or f'T{waiter.holder}'}"
         lines.append(f"  {who} waits for {what}{holder}")
         frames = [places[pc] for pc in waiter.stack if places.get(pc)][:FRAMES_SHOWN]

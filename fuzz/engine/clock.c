@@ -3,6 +3,7 @@
  * Virtual time: it stands still while anybody can run and jumps to the next sleeper's deadline
  * when nobody can. All clocks show the same time; reading one is no scheduling point.
  */
+#include "inject.h"
 #include "memory.h"
 
 #include <errno.h>

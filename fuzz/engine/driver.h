@@ -4,7 +4,8 @@
  *
  * A driver is one C file per target. It is compiled *without* thread instrumentation: all that it
  * reads and writes itself is ghost state, seen by no oracle and no scheduling point. Only the
- * target's functions that it calls are visible. No function here is a scheduling point.
+ * target's functions that it calls are visible. No function here but ds_await() is a scheduling
+ * point.
  *
  * The build generates `operations.h` from target.toml: OP_<NAME> for every operation (1-based),
  * ACTOR_<KIND>_FIRST and ACTOR_<KIND>_COUNT for every kind of actor.
@@ -100,6 +101,16 @@ void ds_task_condition(unsigned task, bool (*holds)(void *argument), void *argum
  */
 void ds_task_parks(unsigned task, void *const *saved, unsigned frame_word, unsigned resume_word);
 void ds_task_end(unsigned task);
+
+/* ------------------------------------------------------------------ awaits */
+
+/*
+ * The calling thread goes on when `holds`, and not before: in place of a loop that looks again and
+ * again. It is asked whenever somebody has done something, and may read what a condition of
+ * ds_task_condition() may. Waiting costs no steps; if nothing can run, `what` (a literal) is in the
+ * report. It synchronises nothing: what the target has published, the target has to acquire.
+ */
+void ds_await(const char *what, bool (*holds)(void *argument), void *argument);
 
 /* ------------------------------------------------------------------ what threads tell each other
  */

@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 7 };
+enum { DS_ABI_VERSION = 8 };
 
 typedef struct ds_machine ds_machine;
 
@@ -291,8 +291,9 @@ enum {
   DS_EV_YIELD,
   DS_EV_WOKEN,
   DS_EV_FAIL,
-  DS_EV_LOOP,  /* of a waiter only: it can run, but goes round; its stack is where */
+  DS_EV_LOOP, /* of a waiter only: it goes round, with an object: looks at it; its stack is where */
   DS_EV_FAULT, /* its value is the DS_KIND_* of the question, its text says what failed */
+  DS_EV_AWAIT, /* of a waiter only: ds_await(), its text is what for */
   DS_EVENTS,
 };
 

@@ -74,7 +74,7 @@ static void on_watchdog(int number, siginfo_t *info, void *context)
   if (!m || !m->running) {
     return;
   }
-  const int64_t progress = (int64_t)m->steps - m->fuel;
+  const int64_t progress = (int64_t)m->steps + (m->fuel_start - m->fuel);
   if (m->watch_run != m->run_number || m->watch_progress != progress) {
     m->watch_run = m->run_number;
     m->watch_progress = progress;

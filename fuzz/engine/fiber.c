@@ -4,6 +4,7 @@
  * of the target's _Thread_local data at the top of it. The target reaches that copy through
  * __tls_get_addr, which its stub binds to sim_tls_get_addr(): switching threads copies nothing.
  */
+#include "liveness.h"
 #include "memory.h"
 #include "strategy.h"
 
@@ -66,6 +67,7 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
   f->start = start;
   f->argument = argument;
   f->slot_in_runnable = NOBODY;
+  f->look_at = m->in_tail ? UINT32_MAX : SPIN_FIRST_LOOK;
   if (m->target.tls_bytes) {
     top = f->tls = place_tls(m, top);
   }

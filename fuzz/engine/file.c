@@ -4,6 +4,7 @@
  * condition in their place would cost three or four scheduling points per notification. Pipes and
  * sockets have a file of their own (stream.c).
  */
+#include "inject.h"
 #include "memory.h"
 
 #include <errno.h>

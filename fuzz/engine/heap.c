@@ -8,6 +8,7 @@
  * always a guard, so that mprotect(PROT_NONE) on it costs nothing. They are not filled; the build
  * initialises automatic variables instead.
  */
+#include "inject.h"
 #include "memory.h"
 
 #include <errno.h>

@@ -8,6 +8,7 @@
  * is enough. So a run draws how many faults it may have and, on a logarithmic scale, how rare they
  * are: short and long runs are both hit, and half of the runs are not disturbed at all.
  */
+#include "inject.h"
 #include "memory.h"
 #include "strategy.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Life of a machine: create, load, run, batch. What a run leaves is copied out by the getters. */
+#include "inject.h"
+#include "liveness.h"
 #include "memory.h"
 #include "profile.h"
 #include "race.h"
@@ -100,6 +102,7 @@ void ds_machine_destroy(ds_machine *m)
   free(m->suppressed);
   free(m->buffers);
   free(m->tail);
+  free(m->spins);
   free(m->path);
   free(m->fan);
   free(m->profile);
@@ -256,6 +259,9 @@ static void reset(ds_machine *m, ds_result *result)
   memset(m->channels, 0, sizeof m->channels);
   m->uninterrupted = NOBODY;
   m->fuel = m->fuel_start = 1;
+  m->fuel_later = 0;
+  m->parked = 0;
+  m->spin_bytes = 0;
   m->had_choice = m->in_tail = 0;
   m->choice_points = m->clock_reads = 0;
   observe_reset(m);

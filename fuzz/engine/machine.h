@@ -96,6 +96,10 @@ typedef struct fiber {
   int error;            /* its errno */
   uint8_t actor;        /* actor whose operation it took last */
   wakeup condition;     /* of this thread itself */
+  uint8_t watch, spun;  /* WATCH_*; has been watched in this run: spin.c */
+  uint32_t look_at;     /* the point of its own at which to look whether it spins */
+  wakeup awaited;       /* ds_await(): what must hold, and as the driver says it */
+  const char *awaits;
   void *(*start)(void *);
   void *argument;
   void *value; /* returned */
@@ -186,12 +190,15 @@ typedef struct named_object {
 
 typedef struct strategy strategy; /* strategy.h */
 typedef struct tail tail;         /* tail.c */
+typedef struct spin spin;         /* spin.c */
 
 struct ds_machine {
   /* hot: touched at every scheduling point */
   fiber *current;
   int32_t fuel;       /* scheduling points left until the strategy is asked again */
   int32_t fuel_start; /* its value when it was set: fuel_start - fuel points have passed since */
+  int32_t fuel_later; /* what the strategy has granted beyond that: first see whether it spins */
+  uint32_t parked;    /* threads that spin or await something */
   uint32_t observing; /* DS_FLAG_* that need observe() */
   uint32_t runnable_count;
   uint16_t runnable[DS_THREAD_MAX];
@@ -230,6 +237,8 @@ struct ds_machine {
   uint32_t byte_count, byte_next;
   tail *tail; /* of a run beyond its step bound; NULL until one has got there */
   uint8_t in_tail;
+  spin *spins; /* per thread; NULL until one is watched */
+  size_t spin_bytes;
   uint32_t clock_reads;
   uint32_t faults_left, fault_rate; /* of this run, see inject.c */
   uint16_t *path, *fan;             /* exhaustive: answers of this run, options at each */
@@ -383,6 +392,7 @@ static inline void finish_staged(ds_machine *m)
 /* Have the strategy asked at the next point: the set of runnable threads has changed. */
 static inline void ask_soon(ds_machine *m)
 {
+  m->fuel_later = 0;
   if (m->fuel > 1) {
     m->fuel_start -= m->fuel - 1;
     m->fuel = 1;
@@ -391,30 +401,6 @@ static inline void ask_soon(ds_machine *m)
 
 /* Nobody can run, or nobody gets on: the next sleeper's time has come. NULL = nobody sleeps. */
 fiber *let_time_pass(ds_machine *m);
-
-/* ------------------------------------------------------------------ tail.c */
-
-/* The step bound is reached: go on fairly. */
-void tail_begin(ds_machine *m);
-/* The run has ended. Returns its step bound: unless it failed, it is UNKNOWN because of that. */
-uint32_t tail_end(ds_machine *m);
-void tail_observe(ds_machine *m, uint32_t kind, uint64_t old, uint64_t value);
-enum { OBSERVING_TAIL = 1 << 30 }; /* in machine.observing */
-
-/* ------------------------------------------------------------------ inject.c */
-
-/* Ask whether a fault happens here (DS_KIND_WAKEUP ..): 0 = no, always so when it is not switched
- * on for this case. `what` fails, as the timeline shall say it. */
-uint32_t inject_slow(ds_machine *m, uint32_t kind, uint32_t options, const char *what,
-                     uintptr_t pc);
-/* A run begins: how many faults shall it have, how often? */
-void inject_begin(ds_machine *m);
-
-static inline uint32_t inject(ds_machine *m, uint32_t kind, uint32_t options, const char *what,
-                              uintptr_t pc)
-{
-  return UNLIKELY(m->input->faults) ? inject_slow(m, kind, options, what, pc) : 0;
-}
 
 /* ------------------------------------------------------------------ fiber.c */
 
@@ -443,6 +429,9 @@ uint32_t slot_of(const ds_machine *m, uintptr_t address);
 /* Where the chain of frames of a thread begins: in the machine, for the current one in the caller
  * or above. */
 uintptr_t frame_of(const ds_machine *m, const fiber *f);
+/* Where the target's part of a thread's stack ends, or of one that it switches; 0: not known. */
+uintptr_t stack_end_of_thread(const ds_machine *m, const fiber *f);
+uintptr_t stack_end_of_slot(const ds_machine *m, uint32_t slot);
 /* Is there a frame record at this address? */
 int frame_is_readable(const ds_machine *m, uintptr_t frame);
 /* Where a task that is on no thread has saved its stack, or NULL if that is not known. */
@@ -467,6 +456,8 @@ void observe_slow(ds_machine *m, uint32_t kind, const void *object, uint32_t siz
 void observe_reset(ds_machine *m);
 /* Name of an address that is the same in every process: space << 40 | offset. */
 uint64_t canonical(const ds_machine *m, uint64_t address);
+/* The same for the object of an operation, which may have no address. */
+uint64_t canonical_object(const ds_machine *m, const void *object);
 ds_event *event_add(ds_machine *m, uint32_t kind);
 uint32_t text_add(ds_machine *m, const char *text);
 /* How often this class was seen: 1 = new, 2 = for the second time, 0 = more often or not known. */
@@ -491,17 +482,13 @@ struct sim_mutex;
 void wake_pollers(ds_machine *m, int fd);
 int mutex_owner(const void *mutex); /* thread id, -1 = free */
 
-/* ------------------------------------------------------------------ task.c, report.c, fault.c */
+/* ------------------------------------------------------------------ task.c, fault.c */
 
 void program_prepare(ds_machine *m, const ds_case *c); /* once per case */
 void program_reset(ds_machine *m);                     /* once per run */
 /* The logical task that a thread works for, 0 = none. */
 uint32_t task_of(const ds_machine *m, const fiber *f);
 uint32_t current_task(const ds_machine *m);
-void report_waiters(ds_machine *m);
-void report_lost_wakeup(ds_machine *m); /* ends the run if what somebody waits for holds */
-/* Nobody can run, and this sleeper's time comes now: DS_REMARK_*. */
-void remark_timer(ds_machine *m, const fiber *woken);
 void fault_enter(ds_machine *m);
 void fault_leave(ds_machine *m);
 

@@ -7,6 +7,7 @@
  * object only: each operation contributes mix(thread, its own number, object, the object's
  * version), and the sum does not depend on how independent operations interleave.
  */
+#include "liveness.h"
 #include "machine.h"
 
 #include <dlfcn.h>
@@ -44,7 +45,7 @@ uint64_t canonical(const ds_machine *m, uint64_t address)
   return address;
 }
 
-static uint64_t canonical_object(const ds_machine *m, const void *object)
+uint64_t canonical_object(const ds_machine *m, const void *object)
 {
   const uintptr_t address = (uintptr_t)object;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who waits for what: collected when nothing can run, before the verdict is given. */
+#include "liveness.h"
 #include "machine.h"
 
 #include <stdio.h>
@@ -37,6 +38,36 @@ static ds_waiter *add_waiter(ds_machine *m)
   return w;
 }
 
+/* The thread that has what this one stands before, -1: nobody, or not known. */
+static int holder_of(const fiber *f)
+{
+  if (f->waits_kind == DS_EV_WAIT || f->watch == WATCH_PARKED) {
+    return -1;
+  }
+  if (f->op.kind == DS_EV_LOCK) {
+    return mutex_owner(f->op.object);
+  }
+  if (f->op.kind == DS_EV_JOIN) {
+    return (int)((uintptr_t)f->op.object - (uintptr_t)THREAD_OBJECT(0));
+  }
+  return -1;
+}
+
+int report_has_cycle(const ds_machine *m)
+{
+  for (uint32_t i = 0; i < m->fiber_count; i++) {
+    int at = m->fibers[i].done || m->fibers[i].op.kind != DS_EV_LOCK ? -1 : (int)i;
+    uint32_t length = 0;
+    while (at >= 0 && !m->fibers[at].done && length++ < m->fiber_count) {
+      at = holder_of(&m->fibers[at]);
+    }
+    if (at >= 0) { /* it comes round, or ends at a thread that has taken a lock with it */
+      return 1;
+    }
+  }
+  return 0;
+}
+
 static void report_thread(ds_machine *m, const fiber *f)
 {
   ds_waiter *w = add_waiter(m);
@@ -50,13 +81,14 @@ static void report_thread(ds_machine *m, const fiber *f)
     w->object = canonical(m, (uintptr_t)f->waits_on);
     w->kind = DS_EV_WAIT;
   } else {
-    w->object = canonical(m, (uintptr_t)f->op.object);
+    w->object = canonical_object(m, f->op.object);
   }
-  if (w->kind == DS_EV_LOCK) {
-    w->holder = mutex_owner(f->op.object);
-  } else if (w->kind == DS_EV_JOIN) {
-    w->holder = (int32_t)((uintptr_t)f->op.object - (uintptr_t)THREAD_OBJECT(0));
+  w->holder = holder_of(f);
+  if (f->watch == WATCH_PARKED) {
+    spin_report(m, f, w);
+    return;
   }
+  w->text = f->awaits ? text_add(m, f->awaits) : 0;
   walk_stack(m, f->op.pc, frame_of(m, f), w->pc);
 }
 
@@ -95,7 +127,7 @@ void report_waiters(ds_machine *m)
     if (!w) {
       w = report_parked(m, id);
     }
-    w->text = t->waits ? text_add(m, t->waits) : 0;
+    w->text = t->waits ? text_add(m, t->waits) : w->text;
     w->holder_task = t->holder_task;
     w->holder = t->holder_thread >= 0 ? t->holder_thread : w->holder;
   }
@@ -146,8 +178,9 @@ void report_lost_wakeup(ds_machine *m)
  * for a mutex waits for what its owner waits for. */
 static int waits_for_an_event(const fiber *f)
 {
-  return !f->done && (f->waits_kind == DS_EV_WAIT || f->waits_kind == DS_EV_POLL ||
-                      f->waits_kind == DS_EV_READ || f->waits_kind == DS_EV_WRITE);
+  return !f->done &&
+         (f->waits_kind == DS_EV_WAIT || f->waits_kind == DS_EV_POLL ||
+          f->waits_kind == DS_EV_READ || f->waits_kind == DS_EV_WRITE || f->watch >= WATCH_PARKED);
 }
 
 void remark_timer(ds_machine *m, const fiber *woken)

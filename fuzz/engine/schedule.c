@@ -5,6 +5,8 @@
  * carries out what it announced. `machine.fuel` lets few-switch strategies skip the question for
  * many points at the price of one decrement each.
  */
+#include "inject.h"
+#include "liveness.h"
 #include "memory.h"
 #include "strategy.h"
 
@@ -110,8 +112,10 @@ fiber *let_time_pass(ds_machine *m)
 /* Nobody can run: let virtual time pass, ask the driver, or report the deadlock. */
 COLD static void idle(ds_machine *m)
 {
+  if (m->parked && spin_recheck(m)) {
+    return;
+  }
   const fiber *woken = let_time_pass(m);
-
   if (woken) {
     remark_timer(m, woken);
     return;
@@ -125,6 +129,7 @@ COLD static void idle(ds_machine *m)
     make_runnable(m, &m->fibers[answer]);
     return;
   }
+  spin_judge(m);
   finish(m, DS_FAIL, DS_DEADLOCK, 0, "deadlock: nothing can run and %u thread%s not finished",
          m->live, m->live == 1 ? " is" : "s are");
 }
@@ -177,6 +182,33 @@ static uint32_t pick(ds_machine *m, int32_t *horizon)
   return next;
 }
 
+/* The current thread stands at a point. Look whether it spins, if that is due, and whether others
+ * may go on that were parked. */
+static void watch(ds_machine *m)
+{
+  const fiber *f = m->current;
+  const uint32_t at = f->position + (uint32_t)(m->fuel_start - m->fuel);
+  const int yields = f->op.kind == DS_EV_YIELD && f->look_at <= at + SPIN_LOOK_EVERY;
+
+  if (f->waits_kind == DS_EV_NONE && (at >= f->look_at || yields)) {
+    spin_look(m, at);
+  }
+  if (m->parked) {
+    spin_wake(m);
+  }
+}
+
+/* Grant the thread that runs now `points` more: only so many at once that no look is missed. */
+static void grant(ds_machine *m, const fiber *f, uint32_t position, int32_t points)
+{
+  const uint32_t due = f->look_at > position ? f->look_at - position : 1;
+  const int32_t now = m->parked ? 1 : (uint32_t)points < due ? points : (int32_t)due;
+
+  m->fuel_start += now - m->fuel;
+  m->fuel = now;
+  m->fuel_later = points - now;
+}
+
 __attribute__((noinline)) void schedule(ds_machine *m)
 {
   fiber *from = m->current;
@@ -187,10 +219,17 @@ __attribute__((noinline)) void schedule(ds_machine *m)
     relaxed_finish(m);
     m->fuel--;
   }
+  watch(m);
+  if (m->fuel_later > 0 && m->fuel <= 0) { /* nobody else is to be asked yet */
+    const uint32_t at = from->position + (uint32_t)(m->fuel_start - m->fuel);
+    grant(m, from, at, m->fuel_later);
+    return;
+  }
   fiber *to = &m->fibers[pick(m, &horizon)];
 
   const uint64_t left = m->step_limit - m->steps + 1;
-  m->fuel = m->fuel_start = (uint64_t)horizon > left ? (int32_t)left : horizon;
+  m->fuel = m->fuel_start;
+  grant(m, to, to->position, (uint64_t)horizon > left ? (int32_t)left : horizon);
   if (to != from) {
     m->switches++;
     m->current = to;
@@ -210,6 +249,7 @@ void block(ds_machine *m, uint32_t kind, const void *object, uintptr_t pc)
   f->waits_kind = kind;
   f->waits_on = object;
   m->fuel--;
+  m->fuel_later = 0;
   schedule(m);
   f->waits_kind = DS_EV_NONE;
 }

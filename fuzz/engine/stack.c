@@ -30,8 +30,7 @@ uintptr_t frame_of(const ds_machine *m, const fiber *f)
   return f == m->current ? (uintptr_t)__builtin_frame_address(0) : saved[5];
 }
 
-/* Where the target's part of a thread's stack ends, below which the machine runs; 0: not known. */
-static uintptr_t target_end(const ds_machine *m, const fiber *f)
+uintptr_t stack_end_of_thread(const ds_machine *m, const fiber *f)
 {
   uintptr_t frame = frame_of(m, f);
 
@@ -60,14 +59,12 @@ static uintptr_t parked_end(const ds_machine *m, uint32_t slot)
   return saved && slot_of(m, saved) == slot ? saved : 0;
 }
 
-/* The end of a stack that the target switches itself: of the thread that is on it, or as it was
- * saved. */
-static uintptr_t slot_end(const ds_machine *m, uint32_t slot)
+uintptr_t stack_end_of_slot(const ds_machine *m, uint32_t slot)
 {
   for (uint32_t i = 0; i < m->fiber_count; i++) {
     const fiber *f = &m->fibers[i];
     if (!f->done && slot_of(m, frame_of(m, f)) == slot) {
-      return target_end(m, f);
+      return stack_end_of_thread(m, f);
     }
   }
   return parked_end(m, slot);
@@ -79,7 +76,7 @@ static uintptr_t thread_end(const ds_machine *m, uint32_t id)
   if (id >= m->fiber_count || m->fibers[id].done) {
     return UINTPTR_MAX;
   }
-  const uintptr_t end = target_end(m, &m->fibers[id]);
+  const uintptr_t end = stack_end_of_thread(m, &m->fibers[id]);
   const uintptr_t low = (uintptr_t)m->region + (uintptr_t)id * STACK_BYTES;
   return end - low < STACK_BYTES ? end : 0; /* else it runs on another stack */
 }
@@ -129,7 +126,7 @@ static uintptr_t end_at(const ds_machine *m, uintptr_t address)
 {
   const uint32_t slot = slot_of(m, address);
 
-  return slot != NOBODY ? slot_end(m, slot)
+  return slot != NOBODY ? stack_end_of_slot(m, slot)
                         : thread_end(m, (uint32_t)((address - (uintptr_t)m->region) / STACK_BYTES));
 }
 

@@ -6,6 +6,7 @@
  * A read returns what is there. What a write of at most PIPE_BUF bytes puts into a pipe goes in
  * at once; anything else a schedule may cut short (DS_FAULT_SHORT), as it may a read.
  */
+#include "inject.h"
 #include "memory.h"
 
 #include <errno.h>

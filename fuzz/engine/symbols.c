@@ -96,6 +96,7 @@ const symbol ds_symbols[] = {
     OURS(ds_task_waits),
     OURS(ds_task_parks),
     OURS(ds_task_end),
+    OURS(ds_await),
     OURS(ds_thread_self),
     OURS(ds_thread_in_poll),
     OURS(ds_name),

@@ -7,6 +7,7 @@
  * A thread that stands before lock() is on the mutex's list and is runnable exactly while the
  * mutex is free: nobody is woken to find it taken.
  */
+#include "inject.h"
 #include "memory.h"
 
 #include <errno.h>
@@ -323,6 +324,7 @@ static int cond_wait(ds_machine *m, sim_cond *c, sim_mutex *mx, uint64_t wake_ns
     time_passes(m, f, pc);
   }
   m->fuel--;
+  m->fuel_later = 0;
   schedule(m);
   check_mutex(m, mx, pc);
   const int timed_out = f->timed_out && remove_waiter(m, c, f);

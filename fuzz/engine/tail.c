@@ -16,21 +16,19 @@
  * Virtual time stands still while anybody can run, so a state that comes again may be waiting for
  * a timer or reading a clock: then time passes, and only if that changes nothing it is a verdict.
  */
+#include "liveness.h"
 #include "memory.h"
+#include "state.h"
 #include "strategy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unwind.h>
 
 enum {
-  POINTS_MOST = 20000,        /* of a tail, and at most POINTS_FACTOR times the bound */
-  POINTS_FACTOR = 10,         /* ALGORITHMS.md 3.11 */
-  STATE_BYTES_MOST = 1 << 20, /* a larger state is not looked at */
-  BYTES_MOST = 8 << 20,       /* looked at in one tail: some milliseconds */
-  STACK_NEEDED = 8 << 10,     /* for walking the machine's own frames */
-  FRAMES_MOST = 32,
+  POINTS_MOST = 20000,  /* of a tail, and at most POINTS_FACTOR times the bound */
+  POINTS_FACTOR = 10,   /* ALGORITHMS.md 3.11 */
+  BYTES_MOST = 8 << 20, /* looked at in one tail: some milliseconds */
   PLACES = (int)(sizeof((ds_waiter *)0)->pc / sizeof(uint64_t)),
 };
 
@@ -52,91 +50,19 @@ struct tail {
   uint32_t clock_reads; /* before the state was kept */
   uint8_t has_leapt;
   size_t looked_at;
-  uint64_t locals[DS_THREAD_MAX];  /* registers in the target's innermost frame */
-  uintptr_t frames[DS_THREAD_MAX]; /* where that frame begins, 0 = has not run in the tail */
+  standpoint stands[DS_THREAD_MAX]; /* all zero = has not run in the tail */
   looper loopers[DS_THREAD_MAX];
 };
 
-/* ------------------------------------------------------------------ hashing */
-
-static inline uint64_t stir(uint64_t hash, uint64_t word)
+/* Is the state small enough, and nowhere but where it is looked for? */
+static int can_look(const ds_machine *m)
 {
-  hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-  return hash ^ hash >> 29;
-}
-
-static READS_WHOLE_STACKS uint64_t stir_bytes(ds_machine *m, uint64_t hash, uintptr_t from,
-                                              uintptr_t end)
-{
-  const uint64_t *words = (const uint64_t *)((from + 7) & ~(uintptr_t)7);
-  const size_t count = end > (uintptr_t)words ? (end - (uintptr_t)words) / sizeof *words : 0;
-
-  for (size_t i = 0; i < count; i++) {
-    hash = stir(hash, words[i]);
+  for (uint32_t i = 0; m->buffers && m->model == &memory_tso && i < m->fiber_count; i++) {
+    if (m->buffers[i].count) {
+      return 0;
+    }
   }
-  m->tail->looked_at += count * sizeof *words;
-  return hash;
-}
-
-typedef struct search {
-  ds_machine *m;
-  uint64_t hash;
-  uintptr_t frame;
-  int depth;
-} search;
-
-/* The first frame of the target: what is in the registers that calls preserve, where it begins. */
-static _Unwind_Reason_Code in_frame(struct _Unwind_Context *context, void *argument)
-{
-  static const int preserved[] = {3, 6, 12, 13, 14, 15}; /* rbx rbp r12..r15, as DWARF counts */
-  search *s = argument;
-  const uintptr_t pc = _Unwind_GetIP(context);
-
-  if (!module_offset(s->m, pc)) {
-    return ++s->depth < FRAMES_MOST ? _URC_NO_REASON : _URC_END_OF_STACK;
-  }
-  s->frame = _Unwind_GetCFA(context);
-  s->hash = stir(1, pc);
-  for (size_t i = 0; i < sizeof preserved / sizeof *preserved; i++) {
-    s->hash = stir(s->hash, _Unwind_GetGR(context, preserved[i]));
-  }
-  return _URC_END_OF_STACK;
-}
-
-static uintptr_t stack_base(const ds_machine *m, uintptr_t address)
-{
-  const uintptr_t at = address - (uintptr_t)m->region;
-  const size_t bytes = at < STACK_REGION ? STACK_BYTES : SLOT_BYTES;
-  const uintptr_t within = at < STACK_REGION ? at : at - STACK_REGION;
-
-  return address - within % bytes;
-}
-
-static void keep_locals(ds_machine *m)
-{
-  tail *t = m->tail;
-  const uint32_t id = m->current->id;
-  const uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
-  search s = {.m = m};
-
-  t->frames[id] = 0;
-  if (sp - stack_base(m, sp) > STACK_NEEDED) {
-    _Unwind_Backtrace(in_frame, &s);
-    t->locals[id] = s.hash;
-    t->frames[id] = s.frame;
-  }
-}
-
-static uint64_t stir_stack(ds_machine *m, uint64_t hash, const fiber *f)
-{
-  const uintptr_t own = (uintptr_t)m->region + (uintptr_t)f->id * STACK_BYTES;
-  const uintptr_t frame = m->tail->frames[f->id];
-  const uintptr_t from = frame ? frame : (uintptr_t)f->sp;
-
-  if (from - own < STACK_BYTES) {
-    return stir_bytes(m, hash, from, own + STACK_BYTES);
-  }
-  return stir_bytes(m, hash, own + PAGE_BYTES, own + STACK_BYTES); /* it runs on another one */
+  return state_is_small(m) && m->tail->looked_at < BYTES_MOST;
 }
 
 static uint64_t stir_thread(ds_machine *m, uint64_t hash, const fiber *f)
@@ -159,38 +85,9 @@ static uint64_t stir_thread(ds_machine *m, uint64_t hash, const fiber *f)
   for (uint32_t i = 0; i < m->key_count; i++) {
     hash = stir(hash, (uintptr_t)f->keys[i]);
   }
-  return stir_stack(m, stir(hash, m->tail->locals[f->id]), f);
-}
-
-static uint64_t stir_memory(ds_machine *m, uint64_t hash)
-{
-  for (uint32_t i = 0; i < m->target.data_count; i++) {
-    const range *at = &m->target.data[i].at;
-    hash = stir_bytes(m, hash, at->base, at->base + at->bytes);
-  }
-  hash = stir_bytes(m, hash, (uintptr_t)arena_of(m), (uintptr_t)m->bump);
-  const uintptr_t slots = (uintptr_t)m->region + STACK_REGION;
-  for (uint32_t i = 0; i < m->slots_used; i++) {
-    const uintptr_t slot = slots + (uintptr_t)i * SLOT_BYTES;
-    hash = stir_bytes(m, hash, slot + PAGE_BYTES, slot + SLOT_BYTES);
-  }
-  return hash;
-}
-
-/* Is the state small enough, and nowhere but where it is looked for? */
-static int can_look(const ds_machine *m)
-{
-  size_t bytes = (size_t)(m->bump - arena_of(m)) + (size_t)m->slots_used * SLOT_BYTES;
-
-  for (uint32_t i = 0; i < m->target.data_count; i++) {
-    bytes += m->target.data[i].at.bytes;
-  }
-  for (uint32_t i = 0; m->buffers && m->model == &memory_tso && i < m->fiber_count; i++) {
-    if (m->buffers[i].count) {
-      return 0;
-    }
-  }
-  return bytes < STATE_BYTES_MOST && m->tail->looked_at < BYTES_MOST;
+  const standpoint *at = &m->tail->stands[f->id];
+  return stir_stack(m, stir(hash, at->registers), f, at->frame ? at->frame : (uintptr_t)f->sp,
+                    &m->tail->looked_at);
 }
 
 static uint64_t state_hash(ds_machine *m)
@@ -209,7 +106,7 @@ static uint64_t state_hash(ds_machine *m)
   for (uint32_t a = 0; a < 256; a++) {
     hash = stir(hash, m->next_op[a]);
   }
-  hash = stir_memory(m, hash);
+  hash = stir_slots(m, stir_data(m, hash, &m->tail->looked_at), &m->tail->looked_at);
   return hash ? hash : 1;
 }
 
@@ -238,6 +135,7 @@ static void report_loops(ds_machine *m)
     memset(w->pc, 0, sizeof w->pc);
     memcpy(w->pc, l->places, l->place_count * sizeof *l->places);
     w->kind = DS_EV_LOOP;
+    w->object = 0;
     w->holder = -1;
     w->holder_task = 0;
   }
@@ -348,7 +246,7 @@ static void step(ds_machine *m, uint32_t next)
     l->places[l->place_count++] = place;
   }
   if (m->tail->looked_at < BYTES_MOST) {
-    keep_locals(m);
+    state_stand(m, &m->tail->stands[f->id]);
     if (next <= f->id) { /* everybody had a turn */
       look(m);
     }
@@ -408,6 +306,7 @@ void tail_begin(ds_machine *m)
   m->strategy = &fair;
   m->step_limit += points < POINTS_MOST ? points : POINTS_MOST;
   m->observing |= OBSERVING_TAIL;
+  spin_stop(m);
   if (m->flags & DS_FLAG_TRACE) {
     const uint32_t text = text_add(m, "step limit: each in turn now");
     event_add(m, DS_EV_NOTE)->text = text;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Simulated pthreads: create, join, detach, self, yield, thread-specific data, errno. */
+#include "inject.h"
 #include "memory.h"
 
 #include <errno.h>

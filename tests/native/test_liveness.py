@@ -27,19 +27,24 @@ ENDLESS: Final = {
     "give_way_for_ever": "FAIL livelock take_both_or_none",
     "barge": "FAIL starvation stop_it_politely",
     "doze_for_ever": "FAIL livelock doze",
+    "look_for_nobody": "FAIL livelock look_until_flag",
+    "await_nothing": "FAIL deadlock",
 }
 """By scenario: how it fails."""
 SOUND: Final = (
     "spin_on_a_lock", "wait_for_somebody", "lock_in_order", "take_a_ticket", "doze_until_woken",
+    "look_for_somebody", "await_raised_flag",
 )  # fmt: skip
 TIMED: Final = {
     "timer_hides_a_lost_wakeup": {"timer", "masked"},
     "signal_comes_before_the_timer": set[str](),
     "wait_for_a_sleeper": {"timer"},
+    "spin_while_it_sleeps": {"timer"},
     "sleep_only": set[str](),
 }
 """By scenario: what is remarked of some of its runs."""
-SLOW: Final = ("spin_while_it_sleeps", "spin_until_a_time", "spin_a_number_of_times")
+OTHERS: Final = ("look_for_a_plain_store", "look_at_a_deadlock")
+SLOW: Final = ("spin_until_a_time", "spin_a_number_of_times")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def case(name: str, model: str = "c11", steps: int = 500) -> Case:
 
 def test_every_scenario_has_an_expectation() -> None:
     names = {operation.name for operation in SPEC.operations}
-    assert names == {*ENDLESS, *SOUND, *SLOW, *TIMED}
+    assert names == {*ENDLESS, *SOUND, *SLOW, *TIMED, *OTHERS}
 
 
 @pytest.mark.parametrize("model", ["sc", "c11", "tso"])  # c11-graph: bounded stores per object
@@ -80,6 +85,61 @@ def test_an_unfair_schedule_is_no_livelock(
     assert totals.first_fail is None
     assert totals.outcomes.keys() <= {Outcome.OK, Outcome.STEP_LIMIT}
     assert totals.outcomes[Outcome.OK]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.kind)
+@pytest.mark.parametrize("name", ["look_for_nobody", "wait_for_nobody", "spin_on_a_lost_lock"])
+def test_a_spin_loop_does_not_eat_the_budget(
+    machine: Machine, name: str, strategy: Strategy, model: str
+) -> None:
+    tried = case(name, model, steps=20_000)
+    totals = machine.batch(tried, strategy, 50, stop=False, twice=True)
+
+    assert totals.outcomes.keys() <= {Outcome.OK, Outcome.LIVELOCK}
+    assert totals.outcomes[Outcome.LIVELOCK]
+    assert totals.steps < 500 * totals.runs
+
+
+def test_a_parked_spinner_is_a_waiter_with_its_object_and_place(
+    machine: Machine, tmp_path: Path
+) -> None:
+    run = machine.run(case("look_for_nobody", steps=20_000), Strategy.replay())
+    spinners = [waiter for waiter in run.waiters if waiter.kind == "loop"]
+    assert [(w.thread, w.object) for w in spinners] == [(1, "flag"), (2, "flag")]
+
+    lines = replay(case("look_for_nobody"), SPEC, bug="").lines(tmp_path / "x.case", width=100)
+    assert any("T1 spins on flag, at look_until_flag:" in line for line in lines)
+    assert "  T0 waits for join T1" in lines
+
+
+def test_who_spins_for_a_deadlock_hides_it_not(machine: Machine) -> None:
+    tried = case("look_at_a_deadlock", steps=20_000)
+    totals = machine.batch(tried, Strategy.random(1), 300, stop=False, twice=True)
+    assert totals.outcomes.keys() == {Outcome.OK, Outcome.DEADLOCK}
+    assert totals.first_fail_strategy is not None
+
+    run = machine.run(tried, totals.first_fail_strategy)
+    kinds = {waiter.thread: waiter.kind for waiter in run.waiters}
+    assert kinds == {0: "loop", 1: "lock", 2: "lock"}
+
+
+@pytest.mark.parametrize("model", ["sc", "c11"])
+def test_a_store_that_is_no_atomic_one_wakes_a_spinner_too(machine: Machine, model: str) -> None:
+    limits = Limits(steps=20_000, model=model, checks=())
+    tried = replace(case("look_for_a_plain_store"), limits=limits)
+    for strategy in STRATEGIES:
+        totals = machine.batch(tried, strategy, 200, stop=False, twice=True)
+        assert totals.outcomes == {Outcome.OK if model == "sc" else Outcome.RACE: 200}
+
+
+@pytest.mark.parametrize("name", ["spin_on_a_lock", "look_for_somebody", "await_raised_flag"])
+def test_every_schedule_of_a_spin_loop_can_be_run(machine: Machine, name: str) -> None:
+    tried = case(name, "sc", steps=20_000)
+    totals = machine.batch(tried, Strategy.exhaustive(preemptions=1), 100_000, stop=False)
+
+    assert totals.exhausted
+    assert totals.passed == totals.runs
 
 
 @pytest.mark.parametrize("name", SLOW)

@@ -10,6 +10,14 @@ static bool holds(void *unused)
   return is_raised;
 }
 
+static void await_raised_flag(void)
+{
+  begin_to_raise();
+  ds_await("the flag", holds, NULL);
+  DS_CHECK(is_raised, "R1", "awaited-too-early", "the flag is not raised");
+  end_raising();
+}
+
 void ds_driver_main(void)
 {
   ds_operation op;
@@ -22,6 +30,12 @@ void ds_driver_main(void)
     name();                                                                                        \
     break;
       SCENARIOS(CASE)
+    case OP_AWAIT_RAISED_FLAG:
+      await_raised_flag();
+      break;
+    case OP_AWAIT_NOTHING:
+      ds_await("a flag that nobody raises", holds, NULL);
+      break;
     default:
       ds_skip(ACTOR_MAIN_FIRST);
     }

@@ -249,3 +249,70 @@ void spin_a_number_of_times(void)
 {
   run_two(look_often, look_at_flag);
 }
+
+/* ------------------------------------------------------------------ looking, and nothing else */
+
+static void *look_until_flag(void *unused)
+{
+  while (!atomic_load(&flag)) {
+  }
+  return unused;
+}
+
+void look_for_nobody(void)
+{
+  run_two(look_until_flag, look_until_flag);
+}
+
+void look_for_somebody(void)
+{
+  run_two(look_until_flag, raise_flag);
+}
+
+static void *raise_flag_plainly(void *unused)
+{
+  (void)atomic_load(&stop);
+  *(volatile int *)&flag = 1;
+  (void)atomic_load(&stop);
+  return unused;
+}
+
+void look_for_a_plain_store(void)
+{
+  run_two(look_until_flag, raise_flag_plainly);
+}
+
+static void *lock_both(pthread_mutex_t *first, pthread_mutex_t *second)
+{
+  pthread_mutex_lock(first);
+  pthread_mutex_lock(second);
+  pthread_mutex_unlock(second);
+  pthread_mutex_unlock(first);
+  atomic_fetch_add(&serving, 1);
+  return NULL;
+}
+
+static void *lock_one_then_other(void *unused)
+{
+  (void)unused;
+  return lock_both(&one, &other);
+}
+
+static void *lock_other_then_one(void *unused)
+{
+  (void)unused;
+  return lock_both(&other, &one);
+}
+
+/* Main spins for what two threads that hold each other's mutex will never do. */
+void look_at_a_deadlock(void)
+{
+  pthread_t first, second;
+
+  pthread_create(&first, NULL, lock_one_then_other, NULL);
+  pthread_create(&second, NULL, lock_other_then_one, NULL);
+  while (atomic_load(&serving) != 2) {
+  }
+  pthread_join(first, NULL);
+  pthread_join(second, NULL);
+}

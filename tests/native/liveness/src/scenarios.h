@@ -22,11 +22,19 @@
   X(TIMER_HIDES_A_LOST_WAKEUP, timer_hides_a_lost_wakeup)                                          \
   X(SIGNAL_COMES_BEFORE_THE_TIMER, signal_comes_before_the_timer)                                  \
   X(WAIT_FOR_A_SLEEPER, wait_for_a_sleeper)                                                        \
-  X(SLEEP_ONLY, sleep_only)
+  X(SLEEP_ONLY, sleep_only)                                                                        \
+  X(LOOK_FOR_NOBODY, look_for_nobody)                                                              \
+  X(LOOK_FOR_SOMEBODY, look_for_somebody)                                                          \
+  X(LOOK_FOR_A_PLAIN_STORE, look_for_a_plain_store)                                                \
+  X(LOOK_AT_A_DEADLOCK, look_at_a_deadlock)
 
 #define DECLARE(code, name) void name(void);
 SCENARIOS(DECLARE)
 #undef DECLARE
+
+/* A thread that raises the flag and signals nobody; its end. For the driver. */
+void begin_to_raise(void);
+void end_raising(void);
 
 extern bool is_raised; /* what main waits for in timers.c; the driver reads it */
 

@@ -96,3 +96,15 @@ void sleep_only(void)
 {
   run_beside(sleep_a_little, sleep_too);
 }
+
+static pthread_t raiser;
+
+void begin_to_raise(void)
+{
+  pthread_create(&raiser, NULL, raise_silently, NULL);
+}
+
+void end_raising(void)
+{
+  pthread_join(raiser, NULL);
+}
