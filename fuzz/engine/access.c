@@ -97,7 +97,11 @@ static inline access_slot *slot_of_cell(const ds_machine *m, access_cell *c, uin
   if (i < CELL_SLOTS) {
     return &c->slot[i];
   }
-  return c->more && i < CELL_SLOTS + MORE_SLOTS ? &m->more[c->more].slot[i - CELL_SLOTS] : NULL;
+  uint32_t at = c->more;
+  for (i -= CELL_SLOTS; at && i >= MORE_SLOTS; i -= MORE_SLOTS) {
+    at = m->more[at].next;
+  }
+  return at ? &m->more[at].slot[i] : NULL;
 }
 
 /* Slots are filled from the first on, so the first empty one ends them. */
@@ -135,16 +139,25 @@ static void judge_slots(ds_machine *m, access_cell *c, uint32_t ours, uintptr_t 
 /* Room for one more slot. */
 static access_slot *widen(ds_machine *m, access_cell *c)
 {
-  if (c->more || m->more_count == MORE_MOST) {
+  uint32_t last = c->more;
+
+  if (m->more_count == MORE_MOST) {
     return NULL;
   }
-  c->more = (uint16_t)++m->more_count;
-  m->more[c->more] = (access_more){0};
-  return &m->more[c->more].slot[0];
+  const uint32_t added = ++m->more_count;
+  m->more[added] = (access_more){0};
+  while (last && m->more[last].next) {
+    last = m->more[last].next;
+  }
+  if (last) {
+    m->more[last].next = added;
+  } else {
+    c->more = (uint16_t)added;
+  }
+  return &m->more[added].slot[0];
 }
 
-/* All slots are taken: by unordered reads of others, if not by an ordered access of theirs. Then
- * forget one, always the same way. */
+/* There is no more room in the machine. Forget one, always the same way. */
 COLD static access_slot *evict(ds_machine *m, access_cell *c)
 {
   const fiber *f = m->current;

@@ -46,6 +46,7 @@ _Static_assert(sizeof(access_cell) == 32, "two to a cache line");
 
 struct access_more {
   access_slot slot[MORE_SLOTS];
+  uint32_t next; /* 0 = none */
 };
 
 static inline uint32_t owner_of_run(const ds_machine *m, uint32_t who)

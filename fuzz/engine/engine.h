@@ -157,7 +157,7 @@ enum {
   DS_HANG = 10,         /* no scheduling point for too long */
   DS_STEP_LIMIT = 11,   /* UNKNOWN, and a fair schedule from there on shows no livelock */
   DS_THREAD_LIMIT = 12, /* UNKNOWN */
-  DS_MEMORY_LIMIT = 13, /* UNKNOWN: heap arena, stacks, file descriptors, events */
+  DS_MEMORY_LIMIT = 13, /* UNKNOWN: heap, stacks, file descriptors, events, stores kept ... */
   DS_UNSUPPORTED = 14,  /* UNKNOWN: the target made a call in a form the machine does not know */
   DS_RACE = 15,         /* data race; ds_races() lists them */
   DS_USE_AFTER_FREE = 16,
@@ -172,14 +172,15 @@ enum {
 
 enum { DS_MARKS = 8 };
 
-/* Where the machine shows less than the model allows. No run is wrong because of them, but who
- * claims to have seen every run must not have met one. */
+/* Where the machine shows less than the model allows. A run that met a limit (L) is UNKNOWN with
+ * its name unless it failed; the others are counted. Who claims to have seen every run must not
+ * have met one, but for DS_BOUND_STALE, which such a claim names. */
 enum {
-  DS_BOUND_HISTORY = 1,  /* c11: an older store than those that are kept might have been read */
+  DS_BOUND_HISTORY = 1,  /* L. c11: an older store than those that are kept might have been read */
   DS_BOUND_STALE = 2,    /* c11: after many stale reads in a row a thread got the newest store */
   DS_BOUND_MIXED = 4,    /* c11: an atomic object was stored to plainly or in another size */
-  DS_BOUND_ACCESSES = 8, /* more accesses to 8 bytes than are kept: a race may be missed */
-  DS_BOUND_BUFFER = 16,  /* tso: a full store buffer gave its oldest store away */
+  DS_BOUND_ACCESSES = 8, /* L. more accesses to 8 bytes than are kept: a race may be missed */
+  DS_BOUND_BUFFER = 16,  /* L. tso: a full store buffer gave its oldest store away */
   DS_BOUND_COUNT = 5,
 };
 

@@ -323,6 +323,26 @@ static void judge_end(ds_machine *m)
   }
 }
 
+/* A limit that may have hidden something: nothing can be said of this run. */
+static void judge_limits(ds_machine *m)
+{
+  const uint32_t met = m->result->bounds;
+  char message[96] = "";
+
+  if (met & DS_BOUND_HISTORY) {
+    snprintf(message, sizeof message, "limit of %d stores kept of one atomic object reached",
+             HISTORY_MOST);
+  } else if (met & DS_BOUND_ACCESSES) {
+    snprintf(message, sizeof message, "limit of %d further accesses kept reached", MORE_MOST);
+  } else if (met & DS_BOUND_BUFFER) {
+    snprintf(message, sizeof message, "limit of %d stores in one store buffer reached",
+             BUFFER_ENTRIES);
+  }
+  if (message[0]) {
+    set_outcome(m, DS_UNKNOWN, DS_MEMORY_LIMIT, 0, message);
+  }
+}
+
 void run_once(ds_machine *m, uint64_t seed, ds_result *result)
 {
   m->needs_wide = 0;
@@ -356,6 +376,7 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
              bound);
     set_outcome(m, DS_UNKNOWN, DS_STEP_LIMIT, 0, result->message);
   }
+  judge_limits(m);
   result->steps = m->steps + (uint32_t)(m->fuel_start - m->fuel); /* since the last question */
   result->choices = m->choices;
   result->switches = m->switches;

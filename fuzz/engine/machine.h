@@ -63,8 +63,10 @@ enum { NOBODY = 0xffff }; /* no thread, no slot */
 typedef struct pending {
   const void *object;
   uintptr_t pc;
-  uint32_t kind; /* DS_EV_* */
+  uint16_t kind;  /* DS_EV_* */
+  uint16_t bytes; /* of an atomic access; 0: some object of the machine's */
 } pending;
+#define OF_BYTES(n) ((uint32_t)(n) << 16) /* with the kind, for point() */
 
 typedef struct wakeup { /* what a task or thread waits for, NULL = not said */
   bool (*holds)(void *argument);
@@ -370,7 +372,7 @@ static inline void point(ds_machine *m, uint32_t kind, const void *object, uintp
 {
   fiber *f = m->current;
 
-  f->op = (pending){object, pc, kind};
+  f->op = (pending){object, pc, (uint16_t)kind, (uint16_t)(kind >> 16)};
   if (LIKELY(--m->fuel > 0)) {
     return;
   }

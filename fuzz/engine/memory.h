@@ -102,7 +102,7 @@ extern const memory_model memory_c11_narrow, memory_c11_wide;
 extern const memory_model memory_graph_narrow, memory_graph_wide; /* c11-graph */
 extern const memory_model memory_tso; /* over one of the others: machine.base_model */
 
-enum { BUFFER_ENTRIES = 16 };
+enum { BUFFER_ENTRIES = 16, HISTORY_MOST = 256 };
 
 typedef struct buffered_store {
   atomic_access access;

@@ -111,7 +111,7 @@ static void store_staged(ds_machine *m, const staged_access *s, uint64_t value)
   fiber *f = m->current;
   const pending next = f->op; /* this may be called from the thread's next point */
 
-  f->op = (pending){(const void *)s->address, s->pc, DS_EV_STORE};
+  f->op = (pending){(const void *)s->address, s->pc, DS_EV_STORE, (uint16_t)s->bytes};
   if (m->model) {
     const atomic_access at = as_atomic(s);
     m->model->store(m, &at, value);
@@ -195,7 +195,7 @@ static void begin_loads(ds_machine *m, uintptr_t address, size_t bytes, uintptr_
   for (size_t left = bytes; left; count++) {
     staged_access *s = &pieces[count];
     *s = (staged_access){.address = address, .pc = pc, .bytes = piece_of(address, left)};
-    point(m, DS_EV_LOAD, (const void *)address, pc);
+    point(m, DS_EV_LOAD | OF_BYTES(s->bytes), (const void *)address, pc);
     const uint64_t memory = look(s);
     const atomic_access at = as_atomic(s);
     s->shown = m->model ? (uint64_t)m->model->load(m, &at) : memory;

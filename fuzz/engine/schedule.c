@@ -245,7 +245,7 @@ void block(ds_machine *m, uint32_t kind, const void *object, uintptr_t pc)
   if (m->model) {
     m->model->settle(m, 0);
   }
-  f->op = (pending){object, pc, kind};
+  f->op = (pending){object, pc, (uint16_t)kind, 0};
   f->waits_kind = kind;
   f->waits_on = object;
   m->fuel--;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Threads that wait by looking again and again. Once it is certain that a thread will go round
- * until somebody else changes something, it is parked until one of the words that it looks at has
+ * until somebody else changes something, it is parked until one of the objects that it looks at has
  * another value: the steps of the run are for those who do something, and a loop that nobody ends
  * is a verdict instead of a bound.
  *
@@ -29,17 +29,18 @@
 
 enum {
   LOOP_POINTS_MOST = 32, /* a longer loop is not seen */
-  WORDS_MOST = 16,
+  OBJECTS_MOST = 16,
   TRIES = 3,            /* times round, if they differ */
   REST_MOST = 5,        /* doublings of the time until the next look */
   BYTES_MOST = 2 << 20, /* looked at in one run */
   PLACES = (int)(sizeof((ds_waiter *)0)->pc / sizeof(uint64_t)),
 };
 
-typedef struct watched_word {
-  const uint64_t *at;
-  uint64_t value;
-} watched_word;
+typedef struct watched { /* an atomic object, or the first bytes of another one */
+  const void *at;
+  size_t bytes;
+  uint8_t value[16];
+} watched;
 
 struct spin { /* the loop of one thread */
   pending head;
@@ -47,10 +48,10 @@ struct spin { /* the loop of one thread */
   uint32_t asked, clock_reads;
   uint64_t state;
   standpoint stand;
-  watched_word last; /* what the operation before this point was about */
-  uint32_t word_count, place_count;
+  watched last; /* what the operation before this point was about */
+  uint32_t object_count, place_count;
   uint32_t tries, rest; /* proofs begun; doublings of the time until the next look */
-  watched_word words[WORDS_MOST];
+  watched objects[OBJECTS_MOST];
   uint64_t places[PLACES];
 };
 
@@ -69,35 +70,38 @@ static int may_change_nothing(uint32_t kind)
          kind == DS_EV_FENCE || kind == DS_EV_YIELD;
 }
 
-static watched_word word_at(uintptr_t address)
+static watched look_at(const pending *op)
 {
-  const uint64_t *at = (const uint64_t *)(address & ~(uintptr_t)7);
-  return (watched_word){at, address ? *at : 0};
+  watched w = {op->object, op->bytes ? op->bytes : 8, {0}};
+
+  if (w.at) {
+    memcpy(w.value, w.at, w.bytes);
+  }
+  return w;
 }
 
-static int has_changed(const watched_word *w)
+static int has_changed(const watched *w)
 {
-  return w->at && *w->at != w->value;
+  return w->at && memcmp(w->at, w->value, w->bytes);
 }
 
-static int add_word(spin *s, watched_word w)
+static int add_object(spin *s, watched w)
 {
-  for (uint32_t i = 0; i < s->word_count; i++) {
-    if (s->words[i].at == w.at) {
+  for (uint32_t i = 0; i < s->object_count; i++) {
+    if (s->objects[i].at == w.at && s->objects[i].bytes == w.bytes) {
       return 1;
     }
   }
-  if (s->word_count == WORDS_MOST) {
+  if (s->object_count == OBJECTS_MOST) {
     return 0;
   }
-  s->words[s->word_count++] = w;
+  s->objects[s->object_count++] = w;
   return 1;
 }
 
 /* The thread is about to do this: note where, and what it looks at. */
 static int note(const ds_machine *m, spin *s, const pending *op)
 {
-  const uintptr_t object = (uintptr_t)op->object;
   const uint64_t place = module_offset(m, op->pc);
   uint32_t i = 0;
 
@@ -107,9 +111,8 @@ static int note(const ds_machine *m, spin *s, const pending *op)
   if (i == s->place_count && i < PLACES && place) {
     s->places[s->place_count++] = place;
   }
-  s->last = word_at(object);
-  const int both = object && object % 16 == 0; /* it may have 16 bytes */
-  return !object || (add_word(s, s->last) && (!both || add_word(s, word_at(object + 8))));
+  s->last = look_at(op);
+  return !op->object || add_object(s, s->last);
 }
 
 static uint32_t questions(const fiber *f)
@@ -180,7 +183,7 @@ static void begin_round(ds_machine *m, const fiber *f, spin *s)
 {
   s->asked = questions(f);
   s->clock_reads = m->clock_reads;
-  s->points = s->word_count = s->place_count = 0;
+  s->points = s->object_count = s->place_count = 0;
 }
 
 static void park(ds_machine *m, fiber *f)
@@ -265,8 +268,8 @@ static int sees_a_change(const ds_machine *m, const fiber *f)
     return f->awaited.holds(f->awaited.argument);
   }
   const spin *s = &m->spins[f->id];
-  for (uint32_t i = 0; i < s->word_count; i++) {
-    if (has_changed(&s->words[i])) {
+  for (uint32_t i = 0; i < s->object_count; i++) {
+    if (has_changed(&s->objects[i])) {
       return 1;
     }
   }
@@ -321,7 +324,7 @@ void spin_report(const ds_machine *m, const fiber *f, ds_waiter *w)
   const spin *s = &m->spins[f->id];
 
   w->kind = DS_EV_LOOP;
-  w->object = s->word_count ? canonical(m, (uintptr_t)s->head.object) : 0;
+  w->object = s->object_count ? canonical(m, (uintptr_t)s->head.object) : 0;
   memcpy(w->pc, s->places, s->place_count * sizeof *s->places);
 }
 

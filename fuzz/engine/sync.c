@@ -317,7 +317,7 @@ static int cond_wait(ds_machine *m, sim_cond *c, sim_mutex *mx, uint64_t wake_ns
   f->waits_kind = DS_EV_WAIT;
   f->waits_on = c;
   const uint32_t spurious = inject(m, DS_KIND_WAKEUP, 2, "this wait ends for no reason", pc);
-  f->op = (pending){mx, pc, DS_EV_LOCK};
+  f->op = (pending){mx, pc, DS_EV_LOCK, 0};
   if (spurious) {
     wake_waiter(m, c, f);
   } else if (wake_ns) {

@@ -115,7 +115,7 @@ HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
   HIDDEN T __tsan_atomic##B##_load(const volatile T *a, int order)                                 \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_LOAD, OBJECT(a), CALLER);                                                       \
+    point(m, DS_EV_LOAD | OF_BYTES(sizeof(T)), OBJECT(a), CALLER);                                 \
     const T value = m->model ? (T)m->model->load(m, ACCESS(T, a, order, CALLER)) : *a;             \
     observe(m, DS_EV_LOAD, OBJECT(a), HOW(T, order), (uint64_t)*a, (uint64_t)value);               \
     return value;                                                                                  \
@@ -124,7 +124,7 @@ HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
   HIDDEN void __tsan_atomic##B##_store(volatile T *a, T value, int order)                          \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_STORE, OBJECT(a), CALLER);                                                      \
+    point(m, DS_EV_STORE | OF_BYTES(sizeof(T)), OBJECT(a), CALLER);                                \
     const T old = *a;                                                                              \
     if (m->model) {                                                                                \
       m->model->store(m, ACCESS(T, a, order, CALLER), value);                                      \
@@ -139,7 +139,7 @@ HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
   HIDDEN T __tsan_atomic##B##_##name(volatile T *a, T v, int order)                                \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_RMW, OBJECT(a), CALLER);                                                        \
+    point(m, DS_EV_RMW | OF_BYTES(sizeof(T)), OBJECT(a), CALLER);                                  \
     T old = *a;                                                                                    \
     if (m->model) {                                                                                \
       old = (T)m->model->rmw(m, ACCESS(T, a, order, CALLER), operation, v);                        \
@@ -155,7 +155,7 @@ HIDDEN void *__tsan_memset(void *to, int byte, size_t bytes)
                            uintptr_t pc)                                                           \
   {                                                                                                \
     ds_machine *m = ds_current;                                                                    \
-    point(m, DS_EV_CAS, OBJECT(a), pc);                                                            \
+    point(m, DS_EV_CAS | OF_BYTES(sizeof(T)), OBJECT(a), pc);                                      \
     T old = *a;                                                                                    \
     int done = old == *expected;                                                                   \
     if (m->model) {                                                                                \

@@ -195,16 +195,27 @@ def test_a_target_that_destroys_what_is_not_its_own_ends_one_run_only(
     assert totals.outcomes == {first.verdict.outcome: 50}
 
 
-def test_a_hunt_says_which_limits_its_schedules_reached(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (70, " UNKNOWN (step-limit "),
+        (20_000, " UNKNOWN (memory-limit "),
+        (20_000, "the machine kept less than there was: history in "),
+    ],
+)
+def test_a_hunt_says_which_limits_its_schedules_reached(
+    steps: int, said: str, tmp_path: Path
+) -> None:
     source = """
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
-static atomic_int flag;
+static atomic_int flag, done;
 static void *spin(void *at)
 {
   (void)at;
-  for (int i = 1; i < 40; i++) { atomic_store(&flag, i); }
+  for (int i = 1; i < 400; i++) { atomic_store(&flag, i); }
+  atomic_store_explicit(&done, 1, memory_order_relaxed);
   return NULL;
 }
 void work(void);
@@ -212,16 +223,16 @@ void work(void)
 {
   pthread_t thread;
   pthread_create(&thread, NULL, spin, NULL);
-  for (int i = 0; i < 40; i++) { (void)atomic_load_explicit(&flag, memory_order_relaxed); }
+  while (!atomic_load_explicit(&done, memory_order_relaxed)) {}
+  (void)atomic_load_explicit(&flag, memory_order_relaxed);
   pthread_join(thread, NULL);
 }
 """
     tiny_target(tmp_path, source)
     with (tmp_path / "target.toml").open("a") as description:
-        description.write("[limits]\nsteps = 70\n")
+        description.write(f"[limits]\nsteps = {steps}\n")
     done = CliRunner().invoke(
         main, ["hunt", "--target", str(tmp_path), "--seconds", "0.3", "--workers", "1",
                "--state-dir", str(tmp_path / "state")],
     )  # fmt: skip
-    assert " UNKNOWN (step-limit " in done.output
-    assert "the machine kept less than there was: history in " in done.output
+    assert said in done.output

@@ -92,7 +92,11 @@ def test_a_planted_bug_is_found_with_the_fewest_preemptions_and_stored(
 @pytest.mark.parametrize(
     ("program", "options", "reason"),
     [
-        ("main long_history", {"model": "c11"}, "an older store than the machine keeps"),
+        (
+            "main longest_history",
+            {"model": "c11", "executions_max": 500},
+            "an older store than the machine keeps",
+        ),
         ("main longer_history", {}, "memory-limit in "),
         ("main plain_store_between", {}, "stored to plainly"),
         ("main ordered_by_fences", {"executions_max": 5}, "at most 5 were asked for"),
@@ -109,7 +113,7 @@ def test_a_bound_that_is_hit_is_a_refusal_that_names_it(
 
 
 def test_a_bound_of_one_model_is_none_of_another(tmp_path: Path) -> None:
-    for program in ("main long_history", "main plain_store_between"):
+    for program in ("main longest_history", "main plain_store_between"):
         found = verified(MEMORY, program, tmp_path, limits={"model": "sc"})
         assert isinstance(found, Certificate)
         assert not [name for name in found.not_modelled if "load buffering" in name]

@@ -49,9 +49,8 @@ static int load(int order)
 static void *sees_all_that_are_kept(void *stores)
 {
   const int count = *(int *)stores;
-  const int kept = count + 1 < HISTORY ? count + 1 : HISTORY; /* and the first value */
 
-  CHECK(history()->kept == kept);
+  CHECK(history()->kept == count + 1); /* and the first value */
   CHECK(newest(history())->value == (wide_value)count);
   CHECK(options(ORDER_RELAXED) == 1); /* it was created after all of them */
   return NULL;
@@ -86,12 +85,42 @@ static void a_stranger_may_read_what_is_kept(void)
   history();
   let_it_run(count_up);
   CHECK(history()->stores == 13);
-  CHECK(history()->kept == HISTORY);
-  CHECK(options(ORDER_RELAXED) == HISTORY);
+  CHECK(options(ORDER_RELAXED) == 13);
+  load(ORDER_RELAXED);
   CHECK(!(ds_current->result->bounds & DS_BOUND_HISTORY));
+  in_thread(sees_all_that_are_kept, &number_of_stores);
+}
+
+static void a_history_is_as_deep_as_somebody_may_read_it(void)
+{
+  number_of_stores = 2 * HISTORY_MOST;
+  history();
+  let_it_run(count_up);
+  CHECK(options(ORDER_RELAXED) == HISTORY_MOST);
+  CHECK(history()->lost);
   load(ORDER_RELAXED);
   CHECK(ds_current->result->bounds & DS_BOUND_HISTORY);
-  in_thread(sees_all_that_are_kept, &number_of_stores);
+}
+
+static void what_nobody_may_read_is_forgotten(void)
+{
+  number_of_stores = 2 * HISTORY_MOST;
+  history();
+  count_up(NULL);
+  CHECK(history()->ring == history()->records);
+  CHECK(!history()->lost);
+}
+
+static void only_a_model_with_old_stores_keeps_them(void)
+{
+  ds_current->weak = 0;
+  number_of_stores = 2 * HISTORY_MOST;
+  history();
+  let_it_run(count_up);
+  CHECK(history()->ring == history()->records);
+  CHECK(load(ORDER_RELAXED) == 2 * HISTORY_MOST);
+  CHECK(!ds_current->result->bounds);
+  ds_current->weak = 1;
 }
 
 static void a_short_history_is_kept_whole(void)
@@ -212,6 +241,9 @@ int main(void)
 {
   static void (*const tests[])(void) = {
       a_stranger_may_read_what_is_kept,
+      a_history_is_as_deep_as_somebody_may_read_it,
+      what_nobody_may_read_is_forgotten,
+      only_a_model_with_old_stores_keeps_them,
       a_short_history_is_kept_whole,
       a_seq_cst_store_hides_older_ones_from_seq_cst_loads,
       a_fence_shows_what_came_before_a_fence,
@@ -225,7 +257,8 @@ int main(void)
   m->target.cells = cells;
   for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
     object = 0;
-    CHECK(run(m, tests[i], DS_MODEL_C11, 0).outcome == DS_OK);
+    const uint32_t met = tests[i] == a_history_is_as_deep_as_somebody_may_read_it;
+    CHECK(run(m, tests[i], DS_MODEL_C11, 0).outcome == (met ? DS_MEMORY_LIMIT : DS_OK));
   }
   m->target.cells = NULL;
   ds_machine_destroy(m);

@@ -70,7 +70,7 @@
 extern int lost_signal_sent;
 
 /* More than one limit allows. */
-#define LONG(X) X(LONGER_HISTORY, longer_history)
+#define LONG(X) X(LONGER_HISTORY, longer_history) X(LONGEST_HISTORY, longest_history)
 
 #define SCENARIOS(X) RACY(X) ORDERED(X) BROKEN(X) WAITING(X) LONG(X)
 
