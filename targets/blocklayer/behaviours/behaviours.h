@@ -88,10 +88,31 @@
   X(MULTI_MUTEX_CONTENDED, co_mutex_counts_right_in_five_threads)                                  \
   X(MULTI_MUTEX_HANDOFF, co_mutex_hands_over_between_two_threads)
 
+#define DRAIN_BEHAVIOURS(X)                                                                        \
+  X(DRAIN_DRIVER_CB_ALL, drain_tells_the_driver_all)                                               \
+  X(DRAIN_DRIVER_CB, drain_tells_the_driver)                                                       \
+  X(DRAIN_DRIVER_CB_SUBTREE, drain_tells_the_driver_subtree)                                       \
+  X(DRAIN_CO_DRIVER_CB_ALL, drain_co_tells_the_driver_all)                                         \
+  X(DRAIN_CO_DRIVER_CB, drain_co_tells_the_driver)                                                 \
+  X(DRAIN_CO_DRIVER_CB_SUBTREE, drain_co_tells_the_driver_subtree)                                 \
+  X(DRAIN_QUIESCE_ALL, drain_counts_all)                                                           \
+  X(DRAIN_QUIESCE, drain_counts)                                                                   \
+  X(DRAIN_QUIESCE_SUBTREE, drain_counts_subtree)                                                   \
+  X(DRAIN_CO_QUIESCE_ALL, drain_co_counts_all)                                                     \
+  X(DRAIN_CO_QUIESCE, drain_co_counts)                                                             \
+  X(DRAIN_CO_QUIESCE_SUBTREE, drain_co_counts_subtree)                                             \
+  X(DRAIN_NESTED, drain_nests)                                                                     \
+  X(DRAIN_CO_NESTED, drain_co_nests)                                                               \
+  X(DRAIN_MULTIPARENT, drain_subtree_of_one_parent_quiesces_the_other)                             \
+  X(DRAIN_GRAPH_CHANGE_SUBTREE, drain_subtree_follows_the_graph)                                   \
+  X(DRAIN_GRAPH_CHANGE_ALL, drain_all_covers_nodes_that_come_and_go)                               \
+  X(DRAIN_ATTACH, drain_covers_an_overlay_of_a_drained_node)
+
 #define BEHAVIOURS(X)                                                                              \
   AIO_BEHAVIOURS(X)                                                                                \
   HANDLER_BEHAVIOURS(X)                                                                            \
-  POOL_BEHAVIOURS(X) JOB_BEHAVIOURS(X) COROUTINE_BEHAVIOURS(X) MULTITHREAD_BEHAVIOURS(X)
+  POOL_BEHAVIOURS(X)                                                                               \
+  JOB_BEHAVIOURS(X) COROUTINE_BEHAVIOURS(X) MULTITHREAD_BEHAVIOURS(X) DRAIN_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)
