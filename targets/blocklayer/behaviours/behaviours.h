@@ -108,11 +108,33 @@
   X(DRAIN_GRAPH_CHANGE_ALL, drain_all_covers_nodes_that_come_and_go)                               \
   X(DRAIN_ATTACH, drain_covers_an_overlay_of_a_drained_node)
 
+#define DRAIN_REQUEST_BEHAVIOURS(X)                                                                \
+  X(DRAIN_IOTHREAD_ALL, drain_waits_for_other_threads_all)                                         \
+  X(DRAIN_IOTHREAD, drain_waits_for_other_threads)                                                 \
+  X(DRAIN_IOTHREAD_SUBTREE, drain_waits_for_other_threads_subtree)                                 \
+  X(DRAIN_IOTHREAD_CO, drain_from_a_coroutine_of_another_thread)                                   \
+  X(DRAIN_IOTHREAD_CO_SUBTREE, drain_from_a_coroutine_of_another_thread_subtree)                   \
+  X(DRAIN_DELETION, drain_survives_the_deletion_of_a_parent)                                       \
+  X(DRAIN_DETACH_ALL, drain_survives_that_a_parent_detaches_all)                                   \
+  X(DRAIN_DETACH, drain_survives_that_a_parent_detaches)                                           \
+  X(DRAIN_DETACH_SUBTREE, drain_survives_that_a_parent_detaches_subtree)                           \
+  X(DRAIN_DETACH_PARENT_CB, drain_while_a_requests_callback_changes_edges)                         \
+  X(DRAIN_DETACH_DRIVER_CB, drain_while_an_edges_callback_changes_edges)
+
+#define REPLACE_BEHAVIOURS(X)                                                                      \
+  X(REPLACE_UNDRAINED, replace_drains_the_parent_meanwhile)                                        \
+  X(REPLACE_BY_DRAINED, replace_by_a_drained_child_drains_the_parent)                              \
+  X(REPLACE_OF_DRAINED, replace_of_a_drained_child_undrains_the_parent)                            \
+  X(REPLACE_BOTH_DRAINED, replace_between_drained_children_tells_nobody)                           \
+  X(REPLACE_DROP_INTERMEDIATE, drop_intermediate_may_poll_while_it_tells_the_parents)
+
 #define BEHAVIOURS(X)                                                                              \
   AIO_BEHAVIOURS(X)                                                                                \
   HANDLER_BEHAVIOURS(X)                                                                            \
   POOL_BEHAVIOURS(X)                                                                               \
-  JOB_BEHAVIOURS(X) COROUTINE_BEHAVIOURS(X) MULTITHREAD_BEHAVIOURS(X) DRAIN_BEHAVIOURS(X)
+  JOB_BEHAVIOURS(X)                                                                                \
+  COROUTINE_BEHAVIOURS(X)                                                                          \
+  MULTITHREAD_BEHAVIOURS(X) DRAIN_BEHAVIOURS(X) DRAIN_REQUEST_BEHAVIOURS(X) REPLACE_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)

@@ -15,11 +15,12 @@
 
 /* What the driver knows of its node. The main thread's; what a read changes, its context's. */
 typedef struct TestNode {
-  int drain_count; /* drain_begin minus drain_end; a read aborts unless it is 0 */
+  int drain_count; /* drain_begin minus drain_end */
   unsigned drain_begins;
   unsigned drain_ends;
   bool closed; /* aborts unless the node is drained */
 
+  bool quiet;         /* in a section whose begin has returned: a read aborts */
   bool slow_read;     /* a read sleeps first */
   bool reads_down;    /* then goes on to the children */
   AioContext *bounce; /* then goes through a bottom half of this context, unless NULL */

@@ -10,6 +10,9 @@
 
 static void change_begin(BlockDriverState *a, BlockDriverState *b);
 static void change_end(BlockDriverState *a, BlockDriverState *b);
+static void let_go(BlockDriverState *a, BlockDriverState *b);
+static void mark_filenames(BlockDriverState *bs, bool old);
+static void update_filenames(BlockDriverState *base);
 static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to);
 static void bdrv_move_edge(BdrvChild *edge, BlockDriverState *to);
 
@@ -52,10 +55,40 @@ bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
   change_begin(top, base);
   bool possible = top != base && bdrv_is_below(top, base);
   if (possible) {
+    mark_filenames(top, true);
     bdrv_replace_node_noperm(top, base);
+    mark_filenames(top, false); /* of those that stay */
   }
-  change_end(top, base);
+  bdrv_graph_wrunlock();
+  update_filenames(base); /* polls; both are still drained, so the parents do nothing else */
+  let_go(top, base);
   return possible;
+}
+
+static void mark_filenames(BlockDriverState *bs, bool old)
+{
+  for (BdrvChild *edge = bs->parents; edge; edge = edge->next_of_parents) {
+    edge->filename_is_old = old && edge->klass->update_filename;
+  }
+}
+
+static BdrvChild *find_old_filename(BlockDriverState *bs)
+{
+  BdrvChild *edge = bs->parents;
+  while (edge && !edge->filename_is_old) {
+    edge = edge->next_of_parents;
+  }
+  return edge;
+}
+
+/* From the start for each, because edges come and go in every poll. */
+static void update_filenames(BlockDriverState *base)
+{
+  BdrvChild *edge;
+  while ((edge = find_old_filename(base))) {
+    edge->filename_is_old = false;
+    edge->klass->update_filename(edge, base);
+  }
 }
 
 /* ------------------------------------------------------------------ helpers */
@@ -74,6 +107,11 @@ static void change_begin(BlockDriverState *a, BlockDriverState *b)
 static void change_end(BlockDriverState *a, BlockDriverState *b)
 {
   bdrv_graph_wrunlock();
+  let_go(a, b);
+}
+
+static void let_go(BlockDriverState *a, BlockDriverState *b)
+{
   bdrv_drained_end(b);
   bdrv_drained_end(a);
   bdrv_unref(b);

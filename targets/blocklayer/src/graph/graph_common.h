@@ -53,8 +53,8 @@ typedef struct BlockDriver {
 } BlockDriver;
 
 /*
- * What a kind of parent does. The main thread calls all of these, outside of coroutines; none may
- * poll, and the drained_ ones may not change the graph.
+ * What a kind of parent does. The main thread calls all of these, outside of coroutines; none but
+ * update_filename may poll, and the drained_ ones may not change the graph.
  */
 typedef struct BdrvChildClass {
   bool parent_is_bds;
@@ -72,6 +72,10 @@ typedef struct BdrvChildClass {
   bool (*drained_poll)(BdrvChild *edge);
   void (*drained_end)(BdrvChild *edge);
 
+  /* bdrv_drop_intermediate() has made `base` the child: the parent writes down what it is called.
+   * The child is drained, no lock is held. NULL: it keeps no names. */
+  void (*update_filename)(BdrvChild *edge, BlockDriverState *base);
+
   /* Is the parent ready to follow its child to another context? It adds to the change what it will
    * do then (block_global_state.h). NULL: no. Not called for nodes, which always are. */
   bool (*change_aio_ctx)(BdrvChild *edge, AioContextChange *change);
@@ -87,6 +91,8 @@ struct BdrvChild {
   /* How often this edge has quiesced its parent: once for each subtree section of the child that
    * did not come down this edge, and once if the child has any other section. Main thread. */
   unsigned quiesced_parent;
+
+  bool filename_is_old; /* the child has changed, and the parent has yet to be told; main thread */
 
   BdrvChild *next_sibling;    /* in the parent's children, if that is a node */
   BdrvChild *next_of_parents; /* in bs->parents */
