@@ -63,6 +63,7 @@ extern const BlockDriver watching_driver;
 GhostOperation op_drained_begin, op_drained_end;
 void sections_end_all(unsigned actor);
 bool holds_section(unsigned actor);
+bool section_covers(const GhostSection *section, unsigned node);
 bool covered(unsigned node, SectionKind at_least); /* by a section whose begin has returned */
 bool may_wait_for_requests(unsigned actor);        /* or would somebody wait for himself? */
 void meet_sections(void);                          /* the run counts if somebody has one */
@@ -93,6 +94,7 @@ void rule_driver_told(unsigned node, bool quiesced); /* by drain_begin or drain_
 void rule_settled(void);                             /* counters, edges, references */
 void rule_writer_is_drained(void);                   /* a drained write lock was given */
 bool node_is_busy(unsigned node);                    /* otherwise than with who comes to drain */
+unsigned demanded_by(unsigned node);                 /* how often a user of it is quiesced */
 void rule_drain_ends(void);                          /* nothing can run */
 
 #pragma GCC visibility pop

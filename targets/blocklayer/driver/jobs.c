@@ -75,27 +75,45 @@ bool jobs_live_in(unsigned context)
 
 /* ------------------------------------------------------------------ starting */
 
+bool job_has_room(void)
+{
+  return ghost_jobs.created + ghost_jobs.arriving < JOBS;
+}
+
+unsigned job_add(unsigned leader, unsigned context)
+{
+  unsigned number = ghost_jobs.created++;
+  GhostJob *self = &ghost_jobs.jobs[number];
+
+  self->leader = (uint8_t)(leader == NO_JOB ? number : leader);
+  self->context = (uint8_t)context;
+  self->state = ACTOR_STARTED;
+  self->task = (uint16_t)ds_task_create("job", number);
+  self->source = NO_NODE;
+  self->target = NO_NODE;
+  return number;
+}
+
+void job_begins(unsigned number, Job *job)
+{
+  ghost_jobs.jobs[number].job = job;
+  ds_name(&job->busy, sizeof(bool), "job%u.busy", number);
+  job_start(job);
+}
+
 static bool start(unsigned leader, unsigned context)
 {
-  unsigned number = ghost_jobs.created;
   unsigned where = context_choose(context, NO_CONTEXT);
 
-  if (number == JOBS) {
+  if (!job_has_room()) {
     return false;
   }
-  ghost_jobs.created++;
-  GhostJob *ghost_job = &ghost_jobs.jobs[number];
-  ghost_job->leader = (uint8_t)(leader == NO_JOB ? number : leader);
-  ghost_job->context = (uint8_t)where;
-  ghost_job->state = ACTOR_STARTED;
-  ghost_job->task = (uint16_t)ds_task_create("job", number);
-
+  unsigned number = job_add(leader, where);
   context_enter(where);
   JobTxn *txn = leader == NO_JOB ? NULL : ghost_jobs.jobs[leader].job->txn;
-  ghost_job->job = job_create(&worker, txn, ghost.contexts[where].ctx);
-  ((WorkerJob *)ghost_job->job)->number = number;
-  ds_name(&ghost_job->job->busy, sizeof(bool), "job%u.busy", number);
-  job_start(ghost_job->job);
+  Job *job = job_create(&worker, txn, ghost.contexts[where].ctx);
+  ((WorkerJob *)job)->number = number;
+  job_begins(number, job);
   context_leave(where);
   return true;
 }
@@ -168,8 +186,10 @@ bool op_job_pause(unsigned actor, const ds_operation *op)
     return false;
   }
   GhostJob *self = &ghost_jobs.jobs[number];
+  blocks.changing++;
   self->pauses++;
   job_pause(self->job);
+  blocks.changing--;
   wait_until_idle(number);
   self->quiet = self->pauses > 0 && !self->cancelled;
   return true;
@@ -177,11 +197,13 @@ bool op_job_pause(unsigned actor, const ds_operation *op)
 
 static void resume(GhostJob *self)
 {
+  blocks.changing++;
   self->pauses--;
   if (self->pauses == 0 && self->keepers == 0) {
     self->quiet = false;
   }
   job_resume(self->job);
+  blocks.changing--;
 }
 
 bool op_job_resume(unsigned actor, const ds_operation *op)
@@ -210,18 +232,22 @@ bool op_job_move(unsigned actor, const ds_operation *op)
   if (where == NO_CONTEXT || self->keepers) {
     return false;
   }
+  blocks.changing++;
   self->keepers++;
   context_enter(where);
   job_pause(self->job);
+  blocks.changing--;
   wait_until_idle(number);
   if (self->job->paused && !self->job->busy && !self->cancelled) {
     self->context = (uint8_t)where;
     job_set_aio_context(self->job, ghost.contexts[where].ctx);
   }
+  blocks.changing++;
   self->keepers--;
   self->quiet = self->quiet && self->pauses > 0;
   job_resume(self->job);
   context_leave(where);
+  blocks.changing--;
   return true;
 }
 
@@ -260,13 +286,15 @@ static void finish(unsigned number)
   ghost_jobs.awaited = before;
 }
 
-/* Not while an operation further out keeps it paused. */
+/* Not while somebody further out keeps it paused: an operation, or for a block job a section. */
 bool op_job_finish(unsigned actor, const ds_operation *op)
 {
   unsigned number = job_choose(op->a);
 
-  (void)actor;
   if (number == NO_JOB || ghost_jobs.jobs[number].keepers) {
+    return false;
+  }
+  if (ghost_jobs.jobs[number].copy && (actor != ACTOR_MAIN_FIRST || holds_section(actor))) {
     return false;
   }
   finish(number);
@@ -313,47 +341,53 @@ void jobs_close(void)
 
 /* ------------------------------------------------------------------ the last callbacks */
 
+void job_last_call(unsigned number, JobCall call)
+{
+  static const char *const words[] = {"prepare", "commit", "abort", "clean"};
+  GhostJob *self = &ghost_jobs.jobs[number];
+  bool decided = self->committed || self->aborted;
+  bool in_order = !self->cleaned && (call == JOB_CLEANS ? decided : !decided);
+
+  if (call == JOB_PREPARES) {
+    in_order &= !self->prepared;
+    self->prepared = true;
+  } else if (call == JOB_COMMITS) {
+    for (unsigned i = 0; i < ghost_jobs.created; i++) {
+      const GhostJob *other = &ghost_jobs.jobs[i];
+      in_order &= other->leader != self->leader || other->prepared;
+    }
+  }
+  rule_job_ends(number, in_order, words[call]);
+  self->committed |= call == JOB_COMMITS;
+  self->aborted |= call == JOB_ABORTS;
+  self->cleaned |= call == JOB_CLEANS;
+}
+
+static unsigned number_of(const Job *job)
+{
+  return ((const WorkerJob *)job)->number;
+}
+
 static int prepare(Job *job)
 {
-  GhostJob *self = ghost_of(job);
-
-  rule_job_ends(((WorkerJob *)job)->number,
-                !self->prepared && !self->committed && !self->aborted && !self->cleaned, "prepare");
-  self->prepared = true;
+  job_last_call(number_of(job), JOB_PREPARES);
   aio_poll(qemu_get_aio_context(), false); /* it may */
   return 0;
 }
 
 static void commit(Job *job)
 {
-  GhostJob *self = ghost_of(job);
-  bool all_prepared = true;
-
-  for (unsigned i = 0; i < ghost_jobs.created; i++) {
-    const GhostJob *other = &ghost_jobs.jobs[i];
-    all_prepared &= other->leader != self->leader || other->prepared;
-  }
-  rule_job_ends(((WorkerJob *)job)->number,
-                all_prepared && !self->committed && !self->aborted && !self->cleaned, "commit");
-  self->committed = true;
+  job_last_call(number_of(job), JOB_COMMITS);
   aio_poll(qemu_get_aio_context(), false);
 }
 
 static void abort_(Job *job)
 {
-  GhostJob *self = ghost_of(job);
-
-  rule_job_ends(((WorkerJob *)job)->number, !self->committed && !self->aborted && !self->cleaned,
-                "abort");
-  self->aborted = true;
+  job_last_call(number_of(job), JOB_ABORTS);
   aio_poll(qemu_get_aio_context(), false);
 }
 
 static void clean(Job *job)
 {
-  GhostJob *self = ghost_of(job);
-
-  rule_job_ends(((WorkerJob *)job)->number, (self->committed || self->aborted) && !self->cleaned,
-                "clean");
-  self->cleaned = true;
+  job_last_call(number_of(job), JOB_CLEANS);
 }

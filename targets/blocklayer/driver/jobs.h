@@ -3,9 +3,9 @@
 #ifndef BLOCKLAYER_JOBS_H
 #define BLOCKLAYER_JOBS_H
 
-#include "ghost.h"
+#include "blocks.h"
 
-#include "job/job.h"
+#include "job/copy_job.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -25,12 +25,22 @@ typedef struct GhostJob {
   bool fails;      /* it will */
   bool cancelled;
   bool prepared, committed, aborted, cleaned;
+
+  /* A block job. */
+  CopyJob *copy;  /* the same as `job`; NULL: another job */
+  uint8_t source; /* its nodes, until they are let go: else NO_NODE */
+  uint8_t target;
+  bool begun; /* it is past its first pause point, and not at the end of its work */
 } GhostJob;
+
+/* A job's last callbacks. */
+typedef enum { JOB_PREPARES, JOB_COMMITS, JOB_ABORTS, JOB_CLEANS } JobCall;
 
 typedef struct GhostJobs {
   GhostJob jobs[JOBS];
   uint8_t created;
-  uint8_t awaited; /* 1 + the job that the main thread waits for; 0: none */
+  uint8_t arriving; /* block jobs whose creation polls */
+  uint8_t awaited;  /* 1 + the job that the main thread waits for; 0: none */
 } GhostJobs;
 
 extern GhostJobs ghost_jobs;
@@ -39,13 +49,27 @@ extern GhostJobs ghost_jobs;
 GhostOperation op_job_start, op_job_join, op_job_pause, op_job_resume, op_job_cancel, op_job_finish,
     op_job_move, op_job_fail, op_job_enter;
 bool jobs_live_in(unsigned context);
-void jobs_close(void); /* end all that are left */
+bool job_has_room(void);
+unsigned job_add(unsigned leader, unsigned context); /* the number of one more; NO_JOB: itself */
+void job_begins(unsigned job, Job *itself);          /* it has been created: start it */
+void job_last_call(unsigned job, JobCall call);      /* R32, in each of them */
+void jobs_close(void);                               /* end all that are left */
+
+/* blockjobs.c */
+GhostOperation op_backup;
+bool block_jobs_work(void);           /* any that a section may have to wait for */
+bool block_jobs_busy(void);           /* any, as the layer sees it */
+unsigned job_running(void);           /* the block job whose coroutine is the caller, or NO_JOB */
+unsigned jobs_on_node(unsigned node); /* edges of block jobs to it */
 
 /* rules_jobs.c; each ends the run if its rule is broken. `job` is a number. */
 void rule_job_works(unsigned job); /* R30, R31: around every piece of work */
 void rule_job_ends(unsigned job, bool in_order, const char *what); /* R32: in each last callback */
-void rule_jobs_ended(void); /* R32: at the end of the program */
-void rule_job_wakeup(void); /* R33: nothing can run */
+void rule_jobs_ended(void);                           /* R32: at the end of the program */
+void rule_job_wakeup(void);                           /* R33: nothing can run */
+void rule_jobs_pause_in(const GhostSection *section); /* R34: its begin has returned */
+void rule_pause_counts(void);                         /* R35: nothing is changing */
+void rule_pause_points(void);                         /* R36: nothing can run */
 
 #pragma GCC visibility pop
 

@@ -70,6 +70,7 @@ int ds_driver_idle(void)
 {
   rule_conservation();
   rule_notification();
+  rule_pause_points();
   rule_drain_ends();
   rule_wakeup();
   rule_job_wakeup();

@@ -98,6 +98,8 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_VISIT] = {COROUTINE, op_visit},
     [OP_ADD_NOTIFIER] = {MAIN, op_add_notifier},
     [OP_REMOVE_NOTIFIER] = {MAIN, op_remove_notifier},
+
+    [OP_BACKUP] = {MAIN, op_backup},
 };
 
 static unsigned kind_of(unsigned actor)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The judges of the group "blocks", from ghost sections, ghost edges and the target's fields. */
 #include "blocks.h"
+#include "jobs.h"
 
 static unsigned in_flight_of(const BlockDriverState *bs)
 {
@@ -56,6 +57,10 @@ void rule_writer_is_drained(void)
 
 void rule_request_reaches(unsigned node)
 {
+  unsigned job = job_running();
+  if (job != NO_JOB) {
+    rule_job_works(job);
+  }
   DS_CHECK(!covered(node, OF_NODE), "R20", "request-in-section",
            "a request is in node%u, which is in a drained section", node);
 }
@@ -103,6 +108,11 @@ static unsigned plain_sections(unsigned node)
   return count;
 }
 
+unsigned demanded_by(unsigned node)
+{
+  return node == NO_NODE ? 0 : subtree_sections(node) + (plain_sections(node) > 0);
+}
+
 static void judge_sections(void)
 {
   for (unsigned i = 0; i < NODES; i++) {
@@ -120,8 +130,7 @@ static void judge_sections(void)
   for (unsigned i = 0; i < BLKS; i++) {
     const GhostBlk *blk = &blocks.blks[i];
     if (blk->blk) {
-      unsigned root = blk->root;
-      unsigned expected = root == NO_NODE ? 0 : subtree_sections(root) + (plain_sections(root) > 0);
+      unsigned expected = demanded_by(blk->root);
       DS_CHECK(quiesced_by(blk->blk) == expected, "R21", "sections-of-backend",
                "blk%u counts %u sections instead of %u", i, quiesced_by(blk->blk), expected);
     }
@@ -177,8 +186,9 @@ static void judge_tree(void)
   }
   for (unsigned i = 0; i < NODES; i++) {
     unsigned references = ghost.graph.nodes[i]->refcnt;
-    DS_CHECK(references == 1u + users[i], "R24", "references",
-             "node%u has %u references instead of %u", i, references, 1u + users[i]);
+    unsigned expected = 1u + users[i] + jobs_on_node(i);
+    DS_CHECK(references == expected, "R24", "references", "node%u has %u references instead of %u",
+             i, references, expected);
   }
 }
 
@@ -190,6 +200,7 @@ void rule_settled(void)
   }
   judge_tree();
   judge_sections();
+  rule_pause_counts();
 }
 
 /* ------------------------------------------------------------------ R23 the end of waiting */
@@ -204,7 +215,7 @@ static bool anything_in_flight(void)
     const BlockBackend *blk = blocks.blks[i].blk;
     any |= blk && atomic_load_explicit(&blk->in_flight, memory_order_relaxed) > 0;
   }
-  return any;
+  return any || block_jobs_busy();
 }
 
 void rule_drain_ends(void)

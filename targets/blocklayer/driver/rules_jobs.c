@@ -3,6 +3,7 @@
 #include "jobs.h"
 
 #include "aio/main_loop.h"
+#include "coroutine/coroutine_int.h"
 
 /* ------------------------------------------------------------------ R30 pause, R31 affinity */
 
@@ -21,7 +22,7 @@ void rule_job_works(unsigned job)
 
 void rule_job_ends(unsigned job, bool in_order, const char *what)
 {
-  DS_CHECK(in_order && ds_thread_self() == MAIN_THREAD, "R32", "job-ends-out-of-order",
+  DS_CHECK(in_order && qemu_in_main_thread(), "R32", "job-ends-out-of-order",
            "%s of job%u comes too early, too often or in another thread", what, job);
 }
 
@@ -45,4 +46,51 @@ void rule_job_wakeup(void)
   bool over = job->status >= JOB_WAITING || (!job->busy && !ghost_jobs.jobs[number].waiters);
   DS_CHECK(!over, "R33", "waits-for-an-idle-job",
            "the main thread sleeps until job%u is idle or complete, which it is", number);
+}
+
+/* ------------------------------------------------------------------ R34 jobs in sections */
+
+static bool covers_job(const GhostSection *section, const GhostJob *job)
+{
+  return (job->source != NO_NODE && section_covers(section, job->source)) ||
+         (job->target != NO_NODE && section_covers(section, job->target));
+}
+
+/* One that is cancelled does not pause, but begins nothing any more. */
+void rule_jobs_pause_in(const GhostSection *section)
+{
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    const GhostJob *self = &ghost_jobs.jobs[i];
+    if (self->copy && self->begun && !self->cancelled && covers_job(section, self)) {
+      DS_CHECK(self->job->paused, "R34", "job-works-in-section",
+               "the section has begun, but job%u, which works on one of its nodes, has not paused",
+               i);
+    }
+  }
+}
+
+/* ------------------------------------------------------------------ R35 pause counts */
+
+void rule_pause_counts(void)
+{
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    const GhostJob *self = &ghost_jobs.jobs[i];
+    if (self->copy && !self->cleaned) {
+      unsigned expected = (unsigned)(self->pauses + self->keepers) + demanded_by(self->source) +
+                          demanded_by(self->target);
+      DS_CHECK((unsigned)self->job->pause_count == expected, "R35", "pauses-of-job",
+               "job%u counts %d pauses instead of %u", i, self->job->pause_count, expected);
+    }
+  }
+}
+
+/* ------------------------------------------------------------------ R36 pause points */
+
+void rule_pause_points(void)
+{
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    const GhostJob *self = &ghost_jobs.jobs[i];
+    DS_CHECK(!self->begun || !self->job->co->holds_graph_rdlock, "R36", "job-keeps-the-lock",
+             "nothing can run, and job%u, which is idle, holds the graph's read lock", i);
+  }
 }

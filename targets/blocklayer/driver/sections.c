@@ -6,6 +6,7 @@
  * Who is in a section sends no request himself: it would wait for his own end.
  */
 #include "blocks.h"
+#include "jobs.h"
 
 #include "coroutine/coroutine_int.h"
 
@@ -68,7 +69,7 @@ void meet_sections(void)
 /* Who drains waits for those in flight, and the others must have left no count behind. */
 void meet_requests(void)
 {
-  if (blocks.sent) {
+  if (blocks.sent || block_jobs_work()) {
     ds_mark(BLOCKS_MARK);
   }
 }
@@ -144,6 +145,7 @@ bool op_drained_begin(unsigned actor, const ds_operation *op)
   blocks.draining--;
   blocks.changing--;
   section->state = SECTION_INSIDE;
+  rule_jobs_pause_in(section);
   rule_section_is_quiet();
   rule_settled();
   return true;
@@ -225,9 +227,12 @@ bool writers_section_begins(unsigned actor)
 
 void writers_section_has_begun(unsigned actor)
 {
-  writers_section(actor)->state = SECTION_INSIDE;
+  GhostSection *section = writers_section(actor);
+
+  section->state = SECTION_INSIDE;
   blocks.draining--;
   blocks.changing--;
+  rule_jobs_pause_in(section);
   rule_section_is_quiet();
   rule_writer_is_drained();
 }
@@ -259,7 +264,7 @@ static bool is_below(const BlockDriverState *top, const BlockDriverState *bs)
   if (top == bs) {
     return true;
   }
-  for (const BdrvChild *edge = top->children; edge; edge = edge->next_sibling) {
+  for (const BdrvChild *edge = top ? top->children : NULL; edge; edge = edge->next_sibling) {
     if (is_below(edge->bs, bs)) {
       return true;
     }
@@ -273,7 +278,7 @@ static bool is_over_subtree(const BlockDriverState *bs, const BlockDriverState *
   if (is_below(bs, top)) {
     return true;
   }
-  for (const BdrvChild *edge = top->children; edge; edge = edge->next_sibling) {
+  for (const BdrvChild *edge = top ? top->children : NULL; edge; edge = edge->next_sibling) {
     if (is_over_subtree(bs, edge->bs)) {
       return true;
     }
@@ -281,7 +286,7 @@ static bool is_over_subtree(const BlockDriverState *bs, const BlockDriverState *
   return false;
 }
 
-static bool covers(const GhostSection *section, unsigned node)
+bool section_covers(const GhostSection *section, unsigned node)
 {
   const BlockDriverState *bs = ghost.graph.nodes[node];
   const BlockDriverState *top = ghost.graph.nodes[section->node];
@@ -302,7 +307,8 @@ bool covered(unsigned node, SectionKind at_least)
 {
   for (unsigned i = 0; i < SECTIONS; i++) {
     const GhostSection *section = &blocks.sections[i];
-    if (section->state == SECTION_INSIDE && section->kind >= at_least && covers(section, node)) {
+    if (section->state == SECTION_INSIDE && section->kind >= at_least &&
+        section_covers(section, node)) {
       return true;
     }
   }

@@ -118,11 +118,11 @@ static void let_go(BlockDriverState *a, BlockDriverState *b)
   bdrv_unref(a);
 }
 
-/* Would the edge close a cycle, or be a second one to the same child? */
+/* Not if the edge would close a cycle, or be a second one to the same child. */
 static bool should_update_child(const BdrvChild *edge, BlockDriverState *to)
 {
   if (!edge->klass->parent_is_bds) {
-    return true;
+    return !edge->klass->stay_at_node;
   }
   return !bdrv_is_below(to, edge->opaque) && !bdrv_is_child(edge->opaque, to);
 }

@@ -58,6 +58,7 @@ typedef struct BlockDriver {
  */
 typedef struct BdrvChildClass {
   bool parent_is_bds;
+  bool stay_at_node; /* the parent means this very node, whatever comes to stand on top of it */
 
   /* The edge has been linked to, and is about to be unlinked from, edge->bs. Write lock. */
   void (*attach)(BdrvChild *edge);

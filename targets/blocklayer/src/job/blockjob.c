@@ -103,7 +103,7 @@ static AioContext *child_job_get_parent_aio_context(BdrvChild *edge)
 }
 
 const BdrvChildClass child_job = {
-    .parent_is_bds = false,
+    .stay_at_node = true,
     .drained_begin = child_job_drained_begin,
     .drained_poll = child_job_drained_poll,
     .drained_end = child_job_drained_end,

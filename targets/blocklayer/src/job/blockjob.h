@@ -18,8 +18,8 @@ typedef struct BlockJob {
   unsigned node_count;
 } BlockJob;
 
-/* A job without nodes; as job_create(), for a driver whose instance begins with a BlockJob. It runs
- * in the context of `bs`, which becomes its first node. Takes the write lock, so it polls. */
+/* As job_create(), for a driver whose instance begins with a BlockJob. It runs in the context of
+ * `bs`, which becomes its first node. Takes the write lock, so it polls. */
 BlockJob *block_job_create(const JobDriver *driver, JobTxn *txn, BlockDriverState *bs);
 
 /* One more node, of which it is a parent until the job is over. Not while it is at work: before it

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Block jobs that copy one node to another, a chunk at a time. What differs is what they do when
+ * everything has been copied:
+ *
+ *   backup   nothing
+ *
+ * The main thread.
+ */
+#ifndef BLOCK_COPY_JOB_H
+#define BLOCK_COPY_JOB_H
+
+#include "job/blockjob.h"
+
+/* The node that is read, the one that is written. */
+enum { COPY_SOURCE, COPY_TARGET };
+
+typedef struct CopyJob {
+  BlockJob common;
+
+  /* Set before it is started. */
+  int64_t length;
+  int64_t granularity; /* of a chunk; bytes */
+  int64_t delay_ns;    /* between two chunks: the limit of its rate */
+} CopyJob;
+
+extern const JobDriver backup_job_driver;
+
+/* A job of one of the drivers above, or of one made out of it, that is not yet started. It runs in
+ * the context of the source. Takes the write lock, so it polls; the caller holds references. */
+CopyJob *copy_job_create(const JobDriver *driver, JobTxn *txn, BlockDriverState *source,
+                         BlockDriverState *target);
+
+/* For these drivers, in the job's coroutine: copy everything, with a pause point after each chunk.
+ * 0, or the error of the first request that failed. Ends early if the job is cancelled. */
+int coroutine_fn copy_job_run(CopyJob *job);
+
+#endif
