@@ -4,6 +4,7 @@
  * goes to the node's context and works there before it goes on to the children.
  */
 #include "aio_contexts.h"
+#include "jobs.h"
 
 #include "aio/main_loop.h"
 #include "coroutine/coroutine_int.h"
@@ -24,6 +25,16 @@ bool nodes_live_in(unsigned context)
 
 /* ------------------------------------------------------------------ who moves together */
 
+/* A job takes all of its nodes along. */
+static uint32_t nodes_of(const BlockJob *job)
+{
+  uint32_t mask = 0;
+  for (unsigned i = 0; i < job->node_count; i++) {
+    mask |= 1u << node_of(job->nodes[i]->bs);
+  }
+  return mask;
+}
+
 static uint32_t neighbours(unsigned node)
 {
   uint32_t mask = 0;
@@ -34,6 +45,7 @@ static uint32_t neighbours(unsigned node)
   }
   for (const BdrvChild *edge = bs->parents; edge; edge = edge->next_of_parents) {
     mask |= edge->klass->parent_is_bds ? 1u << node_of(edge->opaque) : 0;
+    mask |= edge->klass == &child_job ? nodes_of(edge->opaque) : 0;
   }
   return mask;
 }
@@ -105,6 +117,7 @@ static void nodes_have_moved(uint32_t nodes, unsigned context)
       moves.blk_home[i] = (uint8_t)context;
     }
   }
+  jobs_have_moved(nodes, context);
   notifiers_expect(nodes);
 }
 

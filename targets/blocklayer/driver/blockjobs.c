@@ -3,6 +3,7 @@
  * Jobs of the layer that work on nodes. Their callbacks are the layer's own, wrapped into ours,
  * which keep the books; how a node takes its time for a chunk is drawn from the job's number.
  */
+#include "aio_contexts.h"
 #include "jobs.h"
 
 #include "aio/main_loop.h"
@@ -44,12 +45,13 @@ static const JobDriver *real_of(const Job *job)
 
 /* ------------------------------------------------------------------ starting */
 
-/* A node to copy to: one that stands alone, and that nobody uses. */
+/* A node to copy to: one of the same context that stands alone, and that nobody uses. */
 static unsigned find_target(unsigned source)
 {
   for (unsigned i = 1; i < NODES; i++) {
     unsigned node = (source + i) % NODES;
-    if (ghost.graph.children[node] == 0 && !ghost.graph.nodes[node]->parents) {
+    if (ghost.graph.children[node] == 0 && !ghost.graph.nodes[node]->parents &&
+        moves.node_home[node] == moves.node_home[source]) {
       return node;
     }
   }
@@ -160,6 +162,18 @@ unsigned jobs_on_node(unsigned node)
     edges += ghost_jobs.jobs[i].copy && ghost_jobs.jobs[i].target == node;
   }
   return edges;
+}
+
+void jobs_have_moved(uint32_t nodes, unsigned context)
+{
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    GhostJob *self = &ghost_jobs.jobs[i];
+    bool moved = self->source != NO_NODE && nodes >> self->source & 1;
+    moved |= self->target != NO_NODE && nodes >> self->target & 1;
+    if (self->copy && moved) {
+      self->context = (uint8_t)context;
+    }
+  }
 }
 
 /* ------------------------------------------------------------------ the last callbacks */

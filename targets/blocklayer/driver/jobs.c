@@ -60,13 +60,17 @@ static unsigned job_choose(unsigned operand)
   return chosen;
 }
 
-/* Where its coroutine is now, or shall go. */
+/* Where its coroutine is now, or shall go. A block job that has ended its work still belongs to its
+ * context, until it has let go of its nodes. */
 bool jobs_live_in(unsigned context)
 {
+  const AioContext *ctx = ghost.contexts[context].ctx;
   for (unsigned i = 0; i < ghost_jobs.created; i++) {
     const GhostJob *job = &ghost_jobs.jobs[i];
-    if (job->state == ACTOR_STARTED &&
-        (job->job->co->ctx == ghost.contexts[context].ctx || job->context == context)) {
+    bool works = job->state == ACTOR_STARTED;
+    bool belongs = works || (job->copy && !job->cleaned);
+    if ((works && job->job->co->ctx == ctx) ||
+        (belongs && (job->context == context || job->job->aio_context == ctx))) {
       return true;
     }
   }
@@ -239,8 +243,10 @@ bool op_job_move(unsigned actor, const ds_operation *op)
   blocks.changing--;
   wait_until_idle(number);
   if (self->job->paused && !self->job->busy && !self->cancelled) {
+    blocks.changing++;
     self->context = (uint8_t)where;
     job_set_aio_context(self->job, ghost.contexts[where].ctx);
+    blocks.changing--;
   }
   blocks.changing++;
   self->keepers--;

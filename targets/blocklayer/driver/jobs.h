@@ -61,6 +61,7 @@ bool block_jobs_work(void);           /* any that a section may have to wait for
 bool block_jobs_busy(void);           /* any, as the layer sees it */
 unsigned job_running(void);           /* the block job whose coroutine is the caller, or NO_JOB */
 unsigned jobs_on_node(unsigned node); /* edges of block jobs to it */
+void jobs_have_moved(uint32_t nodes, unsigned context); /* with their nodes, a mask */
 
 /* rules_jobs.c; each ends the run if its rule is broken. `job` is a number. */
 void rule_job_works(unsigned job); /* R30, R31: around every piece of work */
