@@ -9,7 +9,6 @@ no loss; another build of the target is another measurement.
 
 from __future__ import annotations
 
-import multiprocessing
 import statistics
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import msgspec
 
 from drainstorm import text
 from drainstorm.bench.bugs_table import Free, Row, picture, sums, table
+from drainstorm.bench.pool import processes
 from drainstorm.bench.scores import PORTFOLIO_NAME, STRATEGIES, Score
 from drainstorm.build import build
 from drainstorm.case import Case
@@ -97,7 +97,7 @@ def measure(
     bugs = [spec.bug(name) for name in names] or list(spec.bugs)
     known = _load(state, _State(target, build(spec).digest))
     todo = [(target, bug.name, plan) for bug in bugs if bug.name not in known.rows]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with processes(workers) as pool:
         for row in pool.imap_unordered(_measure_bug, todo):
             known.rows[row.bug] = row
             print(f"measured {len(known.rows)} of {len(bugs)}: {row}", flush=True)

@@ -8,12 +8,12 @@ Under `sc`, as in the literature; seeds are campaign seeds, so a table can be ma
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.bench.classics_data import Published, load_expected, load_published
 from drainstorm.bench.classics_table import picture, table
+from drainstorm.bench.pool import processes
 from drainstorm.bench.portfolio import turns
 from drainstorm.bench.scores import PORTFOLIO_NAME, STRATEGIES, Score
 from drainstorm.build import build
@@ -86,7 +86,7 @@ def measure(
         raise UsageError("--write stores the whole table: leave out --program and --strategy")
     work = _plan(spec, programs, strategies, seeds=seeds, cap=cap)
     build(spec)  # before the processes start: all use the same file
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with processes(workers) as pool:
         rows = []
         for row in pool.imap(_measure_row, work):
             rows.append(row)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import resource
 import time
@@ -11,6 +10,7 @@ from collections import Counter
 from typing import Final
 
 from drainstorm import binary
+from drainstorm.bench.pool import processes
 from drainstorm.build import build
 from drainstorm.machine import Machine
 from drainstorm.result import Strategy
@@ -27,7 +27,7 @@ def measure(target: str, inputs: int, *, seed: int, workers: int) -> int:
     build(find_target(target))
     share = -(-inputs // workers)
     start = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with processes(workers) as pool:
         work = [(target, share, seed * 1000 + worker) for worker in range(workers)]
         found = pool.starmap(_feed, work)
     verdicts: Counter[str] = sum((counts for counts, _ in found), Counter())
