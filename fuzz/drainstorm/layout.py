@@ -87,6 +87,18 @@ class Strategy(ctypes.Structure):
     obligations: int
 
 
+WAITS: Final = 8
+
+
+class Wait(ctypes.Structure):
+    """ds_wait."""
+
+    _fields_ = (("pc", c_uint64), ("kind", c_uint32), ("what", c_char * 44))
+    pc: int
+    kind: int
+    what: bytes
+
+
 class Result(ctypes.Structure):
     """ds_result."""
 
@@ -97,11 +109,12 @@ class Result(ctypes.Structure):
         *((name, c_uint32) for name in ("threads", "ops_done", "ops_skipped", "marks")),
         *((name, c_uint32) for name in ("pct_steps", "deviation_count", "event_count")),
         *((name, c_uint32) for name in ("waiter_count", "obligations", "bounds")),
-        *((name, c_uint32) for name in ("remarks", "shared")),
+        *((name, c_uint32) for name in ("remarks", "wait_count", "shared")),
         *((name, c_uint64) for name in ("pc", "other_pc")),
         ("rule", c_char * 16),
         ("site", c_char * 96),
         ("message", c_char * 256),
+        ("waits", Wait * WAITS),
     )
     verdict: int
     outcome: int
@@ -130,6 +143,8 @@ class Result(ctypes.Structure):
     rule: bytes
     site: bytes
     message: bytes
+    wait_count: int
+    waits: Sequence[Wait]
 
 
 class Totals(ctypes.Structure):

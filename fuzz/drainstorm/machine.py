@@ -369,6 +369,8 @@ class Machine:
             if outcome is not Outcome.RACE:
                 places = list(set(places))
             site = "|".join(sorted(places))
+        if not site and outcome is Outcome.DEADLOCK:
+            site = self._waits(result)
         return Verdict(
             kind=outcome.kind,
             outcome=outcome,
@@ -380,6 +382,16 @@ class Machine:
             pc=result.pc,
             other_pc=result.other_pc,
         )
+
+    def _waits(self, result: layout.Result) -> str:
+        """Who waits in a deadlock, as one name: "lock:f|wait:g", the same in any order."""
+        words = set()
+        for wait in result.waits[: result.wait_count]:
+            kind = EVENT_KINDS[wait.kind] if wait.kind else "parked"
+            function = self.symbols[wait.pc].function if wait.pc else "?"
+            what = clean_text(native.decode(wait.what)).replace(" ", "-")
+            words.add(f"{kind}:{what or function}")
+        return clean_text("|".join(sorted(words)))
 
     def _totals(
         self, handle: native.MachineHandle, totals: layout.Totals, strategy: Strategy

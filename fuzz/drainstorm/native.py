@@ -30,7 +30,7 @@ from drainstorm.layout import (
     Waiter,
 )
 
-ABI_VERSION: Final = 8
+ABI_VERSION: Final = 9
 _ERROR_BYTES: Final = 512
 
 FLAG_RECORD: Final = 1

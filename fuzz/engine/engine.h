@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 8 };
+enum { DS_ABI_VERSION = 9 };
 
 typedef struct ds_machine ds_machine;
 
@@ -193,6 +193,14 @@ enum {
   DS_REMARK_COUNT = 2,
 };
 
+/* Where somebody stands in a deadlock, and as the driver says it what for; equal ones once. */
+typedef struct ds_wait {
+  uint64_t pc;   /* offset in the target, 0 = not known */
+  uint32_t kind; /* DS_EV_*, DS_EV_NONE: a parked task */
+  char what[44];
+} ds_wait;
+enum { DS_WAITS = 8 };
+
 typedef struct ds_result {
   uint32_t verdict; /* DS_PASS, DS_UNKNOWN, DS_FAIL */
   uint32_t outcome; /* DS_OK .. */
@@ -213,12 +221,14 @@ typedef struct ds_result {
   uint32_t obligations; /* what RFF asked for: pass it to reproduce this very run */
   uint32_t bounds;      /* DS_BOUND_*: approximations of the machine that this run met */
   uint32_t remarks;     /* DS_REMARK_* */
+  uint32_t wait_count;  /* of waits */
   uint32_t shared;      /* 1 = two threads did something to the same object; DS_FLAG_HASH */
   uint64_t pc;          /* offset in the target's shared object, 0 = none */
   uint64_t other_pc;    /* race: the earlier access; use after free: the free; 0 = none */
   char rule[16];        /* "R1", empty when the machine itself judged */
   char site[96];        /* the driver's name of the check, or the failed expression; stable */
   char message[256];
+  ds_wait waits[DS_WAITS]; /* of DS_DEADLOCK: those who wait for each other, else all who wait */
 } ds_result;
 
 /* Flags of ds_run() and ds_batch(). */

@@ -36,7 +36,9 @@ void spin_judge(ds_machine *m);
 
 void report_waiters(ds_machine *m);
 int report_has_cycle(const ds_machine *m); /* of threads that hold what the next one waits for */
-void report_lost_wakeup(ds_machine *m);    /* ends the run if what somebody waits for holds */
+/* What tells this deadlock from others: result->waits. After report_waiters(). */
+void report_waits(ds_machine *m);
+void report_lost_wakeup(ds_machine *m); /* ends the run if what somebody waits for holds */
 /* Nobody can run, and this sleeper's time comes now: DS_REMARK_*. */
 void remark_timer(ds_machine *m, const fiber *woken);
 

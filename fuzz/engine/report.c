@@ -53,15 +53,24 @@ static int holder_of(const fiber *f)
   return -1;
 }
 
+/* Does who waits for a lock wait for itself, or for a thread that has taken the lock with it? */
+static int is_in_cycle(const ds_machine *m, uint32_t id)
+{
+  int at = m->fibers[id].done || m->fibers[id].op.kind != DS_EV_LOCK ? -1 : (int)id;
+
+  for (uint32_t length = 0; at >= 0 && !m->fibers[at].done && length < m->fiber_count; length++) {
+    at = holder_of(&m->fibers[at]);
+    if (at == (int)id) {
+      return 1;
+    }
+  }
+  return at >= 0 && m->fibers[at].done;
+}
+
 int report_has_cycle(const ds_machine *m)
 {
   for (uint32_t i = 0; i < m->fiber_count; i++) {
-    int at = m->fibers[i].done || m->fibers[i].op.kind != DS_EV_LOCK ? -1 : (int)i;
-    uint32_t length = 0;
-    while (at >= 0 && !m->fibers[at].done && length++ < m->fiber_count) {
-      at = holder_of(&m->fibers[at]);
-    }
-    if (at >= 0) { /* it comes round, or ends at a thread that has taken a lock with it */
+    if (is_in_cycle(m, i)) {
       return 1;
     }
   }
@@ -130,6 +139,42 @@ void report_waiters(ds_machine *m)
     w->text = t->waits ? text_add(m, t->waits) : w->text;
     w->holder_task = t->holder_task;
     w->holder = t->holder_thread >= 0 ? t->holder_thread : w->holder;
+  }
+}
+
+static void add_wait(ds_machine *m, const ds_waiter *w)
+{
+  ds_result *r = m->result;
+  ds_wait wait = {.pc = w->pc[0], .kind = w->kind};
+
+  snprintf(wait.what, sizeof wait.what, "%s", w->text ? m->text + w->text : "");
+  wait.pc = wait.what[0] ? 0 : wait.pc;
+  for (uint32_t i = 0; i < r->wait_count; i++) {
+    const ds_wait *other = &r->waits[i];
+    if (other->pc == wait.pc && other->kind == wait.kind && !strcmp(other->what, wait.what)) {
+      return;
+    }
+  }
+  if (r->wait_count < DS_WAITS) {
+    r->waits[r->wait_count++] = wait;
+  }
+}
+
+/* Threads of a cycle, if there is one: all others may be there or not. Else those who wait, but not
+ * for the end of a thread. */
+void report_waits(ds_machine *m)
+{
+  const int cycle = report_has_cycle(m);
+
+  for (uint32_t i = 0; i < m->waiter_count; i++) {
+    const ds_waiter *w = &m->waiters[i];
+    if (cycle ? w->thread >= 0 && is_in_cycle(m, (uint32_t)w->thread)
+              : w->thread < 0 || w->kind != DS_EV_JOIN) {
+      add_wait(m, w);
+    }
+  }
+  for (uint32_t i = 0; m->result->wait_count == 0 && i < m->waiter_count; i++) {
+    add_wait(m, &m->waiters[i]);
   }
 }
 

@@ -130,6 +130,7 @@ COLD static void idle(ds_machine *m)
     return;
   }
   spin_judge(m);
+  report_waits(m);
   finish(m, DS_FAIL, DS_DEADLOCK, 0, "deadlock: nothing can run and %u thread%s not finished",
          m->live, m->live == 1 ? " is" : "s are");
 }

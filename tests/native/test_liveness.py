@@ -28,7 +28,7 @@ ENDLESS: Final = {
     "barge": "FAIL starvation stop_it_politely",
     "doze_for_ever": "FAIL livelock doze",
     "look_for_nobody": "FAIL livelock look_until_flag",
-    "await_nothing": "FAIL deadlock",
+    "await_nothing": "FAIL deadlock await:a-flag-that-nobody-raises",
 }
 """By scenario: how it fails."""
 SOUND: Final = (
@@ -117,7 +117,9 @@ def test_who_spins_for_a_deadlock_hides_it_not(machine: Machine) -> None:
     tried = case("look_at_a_deadlock", steps=20_000)
     totals = machine.batch(tried, Strategy.random(1), 300, stop=False, twice=True)
     assert totals.outcomes.keys() == {Outcome.OK, Outcome.DEADLOCK}
+    assert totals.first_fail is not None
     assert totals.first_fail_strategy is not None
+    assert totals.first_fail.site == "lock:lock_both"  # not the place of the thread that spins
 
     run = machine.run(tried, totals.first_fail_strategy)
     kinds = {waiter.thread: waiter.kind for waiter in run.waiters}
