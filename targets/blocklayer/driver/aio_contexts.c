@@ -9,7 +9,14 @@
 #include "aio/main_loop.h"
 #include "coroutine/coroutine_int.h"
 
+#include <string.h>
+
 GhostMoves moves;
+
+AioContext *context_of_blk(const BlockBackend *blk)
+{
+  return atomic_load_explicit(&blk->ctx, memory_order_relaxed); /* ghost code */
+}
 
 bool nodes_live_in(unsigned context)
 {
@@ -18,7 +25,8 @@ bool nodes_live_in(unsigned context)
     any |= context != MAIN_CONTEXT && moves.node_home[i] == context;
   }
   for (unsigned i = 0; i < BLKS; i++) {
-    any |= context != MAIN_CONTEXT && moves.blk_home[i] == context;
+    const BlockBackend *blk = blocks.blks[i].blk;
+    any |= blk && context_of_blk(blk) == ghost.contexts[context].ctx;
   }
   return any;
 }
@@ -81,56 +89,55 @@ static bool may_move(unsigned actor)
   return may_wait_for_requests(actor) && !blocks.restructuring;
 }
 
-static void change_begins(unsigned context)
+typedef struct Change {
+  unsigned where;
+  uint8_t homes_before[NODES];
+  unsigned granted_before;
+} Change;
+
+static Change change_begins(unsigned where)
 {
+  Change change = {.where = where, .granted_before = moves.granted};
+
+  memcpy(change.homes_before, moves.node_home, sizeof(change.homes_before));
   blocks.used = moves.used = true;
   blocks.changing++;
   blocks.draining++;
   meet_sections();
-  context_enter(context);
+  context_enter(where);
+  return change;
 }
 
-static void change_ends(unsigned context)
+/*
+ * Since the target has decided nobody has polled, so the graph is as it was then. `except`: a mask
+ * of backends that do not refuse. Another change that was granted in the polls before may have done
+ * what this one would not have been allowed to.
+ */
+static void judge_change(const Change *change, unsigned node, bool granted, uint32_t except)
 {
-  context_leave(context);
+  uint32_t refusing = users_of(connected_with(node)) & ~(moves.allowing | except);
+  bool alone = change->granted_before == moves.granted;
+
+  if (granted) {
+    rule_change_granted(node, granted, moves.node_home[node] == change->where);
+  }
+  if (alone) {
+    bool due = !refusing || change->homes_before[node] == change->where;
+    bool unmoved = !memcmp(change->homes_before, moves.node_home, sizeof(moves.node_home));
+    rule_change_granted(node, granted, due && (granted || unmoved));
+  }
+}
+
+static void change_ends(const Change *change, bool granted)
+{
+  context_leave(change->where);
   blocks.draining--;
   blocks.changing--;
-  rule_homes();
-  rule_settled();
-}
-
-/* From here to the end of the change nobody has polled, so the graph is as it was in the middle. */
-static void nodes_have_moved(uint32_t nodes, unsigned context)
-{
-  if (blocks.sent) {
+  moves.granted += granted;
+  if (granted && blocks.sent) {
     ds_mark(MOVES_MARK);
   }
-  for (unsigned i = 0; i < NODES; i++) {
-    if (nodes >> i & 1) {
-      moves.node_home[i] = (uint8_t)context;
-      moves.expected[i]++;
-    }
-  }
-  uint32_t users = users_of(nodes);
-  for (unsigned i = 0; i < BLKS; i++) {
-    if (users >> i & 1) {
-      moves.blk_home[i] = (uint8_t)context;
-    }
-  }
-  jobs_have_moved(nodes, context);
-  notifiers_expect(nodes);
-}
-
-/* `except`: a mask of backends that do not refuse. */
-static void judge_change(unsigned node, unsigned context, bool granted, uint32_t except)
-{
-  uint32_t nodes = connected_with(node);
-  bool stays = moves.node_home[node] == context;
-
-  rule_change_granted(node, granted, stays || !(users_of(nodes) & ~(moves.allowing | except)));
-  if (granted && !stays) {
-    nodes_have_moved(nodes, context);
-  }
+  rule_settled();
 }
 
 bool op_set_context(unsigned actor, const ds_operation *op)
@@ -144,10 +151,10 @@ bool op_set_context(unsigned actor, const ds_operation *op)
   if (where != op->b) {
     ds_note("set_context node%u ctx%u", node, where);
   }
-  change_begins(where);
+  Change change = change_begins(where);
   int ret = bdrv_try_change_aio_context(ghost.graph.nodes[node], ghost.contexts[where].ctx, NULL);
-  judge_change(node, where, ret == 0, 0);
-  change_ends(where);
+  judge_change(&change, node, ret == 0, 0);
+  change_ends(&change, ret == 0);
   return true;
 }
 
@@ -159,19 +166,16 @@ bool op_blk_set_context(unsigned actor, const ds_operation *op)
   if (index == NO_BLK || !may_move(actor) || blocks.blks[index].in_change) {
     return false;
   }
+  BlockBackend *blk = blocks.blks[index].blk;
   if (index != op->a || where != op->b) {
     ds_note("blk_set_context blk%u ctx%u", index, where);
   }
-  BlockBackend *blk = blocks.blks[index].blk;
-  change_begins(where);
+  Change change = change_begins(where);
   int ret = blk_set_aio_context(blk, ghost.contexts[where].ctx);
   if (blk->root) {
-    judge_change(node_of(blk->root->bs), where, ret == 0, 1u << index);
+    judge_change(&change, node_of(blk->root->bs), ret == 0, 1u << index);
   }
-  if (ret == 0) {
-    moves.blk_home[index] = (uint8_t)where;
-  }
-  change_ends(where);
+  change_ends(&change, ret == 0);
   return true;
 }
 
@@ -198,7 +202,16 @@ void node_detach(BlockDriverState *bs)
   unsigned node = node_of(bs);
 
   rule_detached(node);
-  moves.detached |= 1u << node;
+  moves.detached |= (uint8_t)(1u << node);
+}
+
+static unsigned context_number(const AioContext *ctx)
+{
+  unsigned i = 0;
+  while (i < ghost.created && ghost.contexts[i].ctx != ctx) {
+    i++;
+  }
+  return i;
 }
 
 void node_attach(BlockDriverState *bs, AioContext *ctx)
@@ -206,8 +219,10 @@ void node_attach(BlockDriverState *bs, AioContext *ctx)
   unsigned node = node_of(bs);
 
   rule_attached(node, ctx);
-  moves.detached &= ~(1u << node);
-  moves.changes[node]++;
+  moves.detached &= (uint8_t)~(1u << node);
+  moves.node_home[node] = (uint8_t)context_number(ctx);
+  notifiers_expect(node);
+  jobs_have_moved(1u << node, moves.node_home[node]);
 }
 
 /* The request is in flight in the node, so neither the node nor its context goes away. */
@@ -243,8 +258,9 @@ void moves_close(void)
     }
   }
   for (unsigned i = 0; i < NODES; i++) {
+    Change change = change_begins(MAIN_CONTEXT);
     int ret = bdrv_try_change_aio_context(ghost.graph.nodes[i], home, NULL);
-    judge_change(i, MAIN_CONTEXT, ret == 0, 0);
+    judge_change(&change, i, ret == 0, 0);
+    change_ends(&change, ret == 0);
   }
-  rule_homes();
 }

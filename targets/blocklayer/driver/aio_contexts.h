@@ -27,12 +27,10 @@ typedef struct GhostNotifier {
 } GhostNotifier;
 
 typedef struct GhostMoves {
-  uint8_t node_home[NODES]; /* contexts; all zero: the main one */
-  uint8_t blk_home[BLKS];
-  uint8_t allowing;       /* bit i: backend i follows its root */
-  uint8_t changes[NODES]; /* of context that the node's driver has seen, and should have */
-  uint8_t expected[NODES];
-  uint32_t detached; /* nodes whose driver is between its two callbacks */
+  uint8_t node_home[NODES]; /* contexts, as the nodes' driver was told; all zero: the main one */
+  uint8_t allowing;         /* bit i: backend i follows its root */
+  uint8_t detached;         /* nodes whose driver is between its two callbacks */
+  uint8_t granted;          /* changes so far that were not refused */
   GhostNotifier notifiers[NOTIFIERS];
   uint8_t notifiers_made;
   bool used; /* some operation of this group was carried out */
@@ -46,12 +44,13 @@ void visit_home(BlockDriverState *bs); /* a request goes to where its node is, a
 void node_detach(BlockDriverState *bs);
 void node_attach(BlockDriverState *bs, AioContext *ctx);
 bool nodes_live_in(unsigned context);
-uint32_t connected_with(unsigned node); /* a mask; by the target's edges */
-void moves_close(void);                 /* take everything back to the main context */
+AioContext *context_of_blk(const BlockBackend *blk); /* not by the target's code */
+uint32_t connected_with(unsigned node);              /* a mask; by the target's edges */
+void moves_close(void);                              /* take everything back to the main context */
 
 /* notifiers.c */
 GhostOperation op_add_notifier, op_remove_notifier;
-void notifiers_expect(uint32_t nodes); /* one more change of these */
+void notifiers_expect(unsigned node); /* one more change */
 void notifiers_close(void);
 
 /* rules_aio_contexts.c */

@@ -34,8 +34,7 @@ bool op_insert(unsigned actor, const ds_operation *op)
   unsigned index = choose(op->a, without_medium(), NO_BLK);
   unsigned node = op->b % NODES;
 
-  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring ||
-      moves.blk_home[index] != moves.node_home[node]) {
+  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring) {
     return false;
   }
   if (index != op->a) {
@@ -47,9 +46,10 @@ bool op_insert(unsigned actor, const ds_operation *op)
   blocks.changing++;
   blocks.draining++;
   blk->in_change = true;
-  blk_insert_bs(blk->blk, ghost.graph.nodes[node]);
+  if (blk_insert_bs(blk->blk, ghost.graph.nodes[node]) == 0) {
+    blk->root = (uint8_t)node;
+  }
   blk->in_change = false;
-  blk->root = (uint8_t)node;
   blocks.draining--;
   blocks.changing--;
   rule_settled();

@@ -120,7 +120,7 @@ void nodes_init(void);
 void nodes_close(void);
 GhostOperation op_attach, op_detach;
 uint32_t nodes_below(unsigned node);                    /* itself too; by the ghost graph */
-bool nodes_attachable(unsigned parent, unsigned child); /* no cycle, one edge, one context */
+bool nodes_attachable(unsigned parent, unsigned child); /* no cycle, no second edge */
 void walk_node(unsigned operand); /* walk and compare with the ghost graph (R1) */
 
 /* The operand names an object if that one will do; else it is taken modulo those that will.

@@ -63,11 +63,11 @@ static void notifier_attached(AioContext *ctx, void *opaque)
   }
 }
 
-void notifiers_expect(uint32_t nodes)
+void notifiers_expect(unsigned node)
 {
   for (unsigned i = 0; i < moves.notifiers_made; i++) {
     GhostNotifier *notifier = &moves.notifiers[i];
-    if (notifier->registered && nodes >> notifier->node & 1) {
+    if (notifier->registered && notifier->node == node) {
       notifier->expected++;
     }
   }

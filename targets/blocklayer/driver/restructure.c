@@ -76,13 +76,14 @@ bool op_append(unsigned actor, const ds_operation *op)
   unsigned top = op->b % NODES;
   bool alone = ghost.graph.children[filter] == 0 && !ghost.graph.nodes[filter]->parents;
 
-  if (!may_restructure(actor) || filter == top || !alone || !nodes_attachable(filter, top)) {
+  if (!may_restructure(actor) || filter == top || !alone) {
     return false;
   }
   restructure_begin();
-  bdrv_append(ghost.graph.nodes[filter], ghost.graph.nodes[top]);
-  ghost.graph.children[filter] |= (uint8_t)(1u << top);
-  move_ghost_parents(top, filter);
+  if (bdrv_append(ghost.graph.nodes[filter], ghost.graph.nodes[top])) {
+    ghost.graph.children[filter] |= (uint8_t)(1u << top);
+    move_ghost_parents(top, filter);
+  }
   restructure_end();
   return true;
 }

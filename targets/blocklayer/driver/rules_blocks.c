@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The judges of the group "blocks", from ghost sections, ghost edges and the target's fields. */
-#include "blocks.h"
+#include "aio_contexts.h"
 #include "jobs.h"
 
 static unsigned in_flight_of(const BlockDriverState *bs)
@@ -201,6 +201,7 @@ void rule_settled(void)
   judge_tree();
   judge_sections();
   rule_pause_counts();
+  rule_homes();
 }
 
 /* ------------------------------------------------------------------ R23 the end of waiting */

@@ -40,6 +40,14 @@ void bdrv_set_aio_context(BlockDriverState *bs, AioContext *ctx)
   assert(ret == 0);
 }
 
+int bdrv_unite_aio_contexts(BlockDriverState *bs, BlockDriverState *other)
+{
+  GLOBAL_STATE_CODE();
+  int ret = bdrv_try_change_aio_context(bs, bdrv_get_aio_context(other), NULL);
+
+  return ret == 0 ? 0 : bdrv_try_change_aio_context(other, bdrv_get_aio_context(bs), NULL);
+}
+
 int bdrv_try_change_aio_context_drained(BlockDriverState *bs, AioContext *ctx,
                                         BdrvChild *ignore_child)
 {

@@ -54,20 +54,30 @@ void blk_unref(BlockBackend *blk)
 
 /* ------------------------------------------------------------------ medium */
 
-void blk_insert_bs(BlockBackend *blk, BlockDriverState *bs)
+int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs)
 {
   GLOBAL_STATE_CODE();
   assert_bdrv_graph_unlocked();
+  int ret;
 
-  /* A request that has passed the gate and now waits for the graph lock would go into the node
-   * although that may be drained. */
-  blk_quiesce(blk);
-  AIO_WAIT_WHILE(NULL, blk_busy(blk));
-  bdrv_graph_wrlock();
-  assert(!blk->root);
-  blk->root = bdrv_root_attach_child(bs, &child_root, blk);
-  bdrv_graph_wrunlock();
-  blk_unquiesce(blk);
+  while ((ret = blk_unite_aio_contexts(blk, bs)) == 0) {
+    /* A request that has passed the gate and now waits for the graph lock would go into the node
+     * although that may be drained. */
+    blk_quiesce(blk);
+    AIO_WAIT_WHILE(NULL, blk_busy(blk));
+    bdrv_graph_wrlock();
+    bool together = blk_get_aio_context(blk) == bdrv_get_aio_context(bs);
+    if (together) { /* else somebody has moved one of them while we polled */
+      assert(!blk->root);
+      blk->root = bdrv_root_attach_child(bs, &child_root, blk);
+    }
+    bdrv_graph_wrunlock();
+    blk_unquiesce(blk);
+    if (together) {
+      break;
+    }
+  }
+  return ret;
 }
 
 void blk_remove_bs(BlockBackend *blk)
@@ -89,6 +99,8 @@ void blk_remove_bs(BlockBackend *blk)
   }
   bdrv_graph_wrunlock();
   bdrv_drained_end(bs);
+  /* Nobody has to follow: it stays where it is wanted. */
+  (void)bdrv_try_change_aio_context(bs, qemu_get_aio_context(), NULL);
   bdrv_unref(bs);
 }
 

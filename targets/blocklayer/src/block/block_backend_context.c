@@ -40,6 +40,18 @@ void blk_set_allow_aio_context_change(BlockBackend *blk, bool allow)
   blk->allow_aio_context_change = allow;
 }
 
+int blk_unite_aio_contexts(BlockBackend *blk, BlockDriverState *bs)
+{
+  GLOBAL_STATE_CODE();
+  int ret = bdrv_try_change_aio_context(bs, blk_get_aio_context(blk), NULL);
+
+  if (ret < 0 && blk->allow_aio_context_change) {
+    set_context(blk, bdrv_get_aio_context(bs));
+    ret = 0;
+  }
+  return ret;
+}
+
 /* ------------------------------------------------------------------ following the root */
 
 typedef struct BlkContextChange {

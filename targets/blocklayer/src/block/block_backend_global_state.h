@@ -15,11 +15,13 @@ void blk_ref(BlockBackend *blk);
  * request is in flight or queued. */
 void blk_unref(BlockBackend *blk);
 
-/* Insert `bs` (taking a reference); nothing is inserted. Polls, because the backend must be quiet
- * when it gets a node that is quiesced. */
-void blk_insert_bs(BlockBackend *blk, BlockDriverState *bs);
+/* Insert `bs` (taking a reference); nothing is inserted. The node comes to the backend's context,
+ * or if one of its users does not follow, the backend goes to the node's: 0, or -EPERM if it may
+ * not. Polls, because the backend must be quiet when it gets a node that is quiesced. */
+int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs);
 
-/* Remove the medium, with its node drained. Polls. Nothing if there is none. */
+/* Remove the medium, with its node drained. The node returns to the main context unless others want
+ * it to stay; the backend does not. Polls. Nothing if there is none. */
 void blk_remove_bs(BlockBackend *blk);
 
 /* Callbacks of the device; told at once if the backend is quiesced. NULL: none. */
@@ -44,7 +46,9 @@ void blk_add_aio_context_notifier(BlockBackend *blk, void (*attached)(AioContext
 void blk_remove_aio_context_notifier(BlockBackend *blk, void (*attached)(AioContext *, void *),
                                      void (*detach)(void *), void *opaque);
 
-/* For block_backend.c: the backend as a parent that follows its root. */
+/* For block_backend.c: have the backend and a node that will be its root in one context, 0 or
+ * -EPERM; the backend as a parent that follows its root. */
+int blk_unite_aio_contexts(BlockBackend *blk, BlockDriverState *bs);
 void blk_root_attach(BdrvChild *edge);
 void blk_root_detach(BdrvChild *edge);
 bool blk_root_change_aio_ctx(BdrvChild *edge, AioContextChange *change);

@@ -61,6 +61,9 @@ void bdrv_drain_all(void);
 
 /* ------------------------------------------------------------------ changes (they poll) */
 
+/* What gets an edge between it comes into one context first. False, and nothing has changed: users
+ * of both sides do not follow. */
+
 /* Make the edge from `parent` to `old_bs` point to `new_bs`, with both drained; false if there is
  * no such edge any more when the write lock is had. */
 bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
@@ -68,11 +71,11 @@ bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
 
 /* Have all parents of `from` use `to` instead; those that are `to` itself or below it stay, because
  * there would be a cycle. */
-void bdrv_replace_node(BlockDriverState *from, BlockDriverState *to);
+bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to);
 
 /* Put `bs_new`, which has no child yet, on top of `bs_top`: a filter or an overlay. Its parents
  * become those of `bs_new`. */
-void bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top);
+bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top);
 
 /* Take out the nodes from `top` down to the one above `base`: the parents of `top` use `base`.
  * False if `base` is no longer below `top` when the write lock is had. */
@@ -106,6 +109,10 @@ void bdrv_add_aio_context_notifier(BlockDriverState *bs, void (*attached)(AioCon
                                    void (*detach)(void *), void *opaque);
 void bdrv_remove_aio_context_notifier(BlockDriverState *bs, void (*attached)(AioContext *, void *),
                                       void (*detach)(void *), void *opaque);
+
+/* Before there is an edge between them: take `bs` to the context of `other`, or, if somebody does
+ * not follow, the other way round. 0 or -EPERM. */
+int bdrv_unite_aio_contexts(BlockDriverState *bs, BlockDriverState *other);
 
 /* A change that is being prepared: where to, who has been asked, and what is to be done if nobody
  * refuses. For BdrvChildClass.change_aio_ctx(). */

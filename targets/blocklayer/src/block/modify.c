@@ -8,7 +8,7 @@
 #include "aio/code_category.h"
 #include "graph/graph_lock.h"
 
-static void change_begin(BlockDriverState *a, BlockDriverState *b);
+static bool change_begin(BlockDriverState *a, BlockDriverState *b);
 static void change_end(BlockDriverState *a, BlockDriverState *b);
 static void let_go(BlockDriverState *a, BlockDriverState *b);
 static void mark_filenames(BlockDriverState *bs, bool old);
@@ -21,7 +21,9 @@ bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
 {
   GLOBAL_STATE_CODE();
 
-  change_begin(old_bs, new_bs);
+  if (!change_begin(old_bs, new_bs)) {
+    return false;
+  }
   BdrvChild *edge = bdrv_find_child(parent, old_bs);
   bool possible = edge && !bdrv_is_child(parent, new_bs) && !bdrv_is_below(new_bs, parent);
   if (possible) {
@@ -31,28 +33,36 @@ bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
   return possible;
 }
 
-void bdrv_replace_node(BlockDriverState *from, BlockDriverState *to)
+bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to)
 {
   GLOBAL_STATE_CODE();
-  change_begin(from, to);
+  if (!change_begin(from, to)) {
+    return false;
+  }
   bdrv_replace_node_noperm(from, to);
   change_end(from, to);
+  return true;
 }
 
-void bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top)
+bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top)
 {
   GLOBAL_STATE_CODE();
-  change_begin(bs_new, bs_top);
+  if (!change_begin(bs_new, bs_top)) {
+    return false;
+  }
   bdrv_attach_child(bs_new, bs_top);
   bdrv_replace_node_noperm(bs_top, bs_new);
   change_end(bs_new, bs_top);
+  return true;
 }
 
 bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
 {
   GLOBAL_STATE_CODE();
 
-  change_begin(top, base);
+  if (!change_begin(top, base)) {
+    return false;
+  }
   bool possible = top != base && bdrv_is_below(top, base);
   if (possible) {
     mark_filenames(top, true);
@@ -94,14 +104,25 @@ static void update_filenames(BlockDriverState *base)
 /* ------------------------------------------------------------------ helpers */
 
 /* Both are drained before the lock is taken, because draining polls: requests wait for the read
- * lock. */
-static void change_begin(BlockDriverState *a, BlockDriverState *b)
+ * lock. False: they cannot come into one context. */
+static bool change_begin(BlockDriverState *a, BlockDriverState *b)
 {
   bdrv_ref(a);
   bdrv_ref(b);
-  bdrv_drained_begin(a);
-  bdrv_drained_begin(b);
-  bdrv_graph_wrlock();
+  while (bdrv_unite_aio_contexts(b, a) == 0) {
+    bdrv_drained_begin(a);
+    bdrv_drained_begin(b);
+    bdrv_graph_wrlock();
+    if (bdrv_get_aio_context(a) == bdrv_get_aio_context(b)) {
+      return true;
+    }
+    bdrv_graph_wrunlock(); /* somebody has moved one of them while we polled */
+    bdrv_drained_end(b);
+    bdrv_drained_end(a);
+  }
+  bdrv_unref(b);
+  bdrv_unref(a);
+  return false;
 }
 
 static void change_end(BlockDriverState *a, BlockDriverState *b)
