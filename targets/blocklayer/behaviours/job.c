@@ -86,14 +86,17 @@ static void test_job_clean(Job *common)
   block_job_remove_all_bdrv((BlockJob *)common);
 }
 
-static const JobDriver test_job_driver = {
-    .instance_size = sizeof(TestJob),
-    .run = test_job_run,
-    .resume = test_job_resume,
-    .prepare = test_job_prepare,
-    .commit = test_job_commit,
-    .abort = test_job_abort,
-    .clean = test_job_clean,
+static const BlockJobDriver test_job_driver = {
+    .job_driver =
+        {
+            .instance_size = sizeof(TestJob),
+            .run = test_job_run,
+            .resume = test_job_resume,
+            .prepare = test_job_prepare,
+            .commit = test_job_commit,
+            .abort = test_job_abort,
+            .clean = test_job_clean,
+        },
 };
 
 /* ------------------------------------------------------------------ fixture */

@@ -13,8 +13,8 @@ enum { CHUNKS = 2, CHUNK_DELAY_NS = 1000, LEAST_CHUNK_BYTES = 4, WAYS = 4 };
 
 /* What the layer allocates for a job of ours. */
 typedef struct WatchedJob {
-  CopyJob common;
-  const JobDriver *real;
+  MirrorJob common;
+  const BlockJobDriver *real;
   unsigned number;
 } WatchedJob;
 
@@ -23,14 +23,19 @@ static int watched_prepare(Job *job);
 static void watched_commit(Job *job);
 static void watched_abort(Job *job);
 static void watched_clean(Job *job);
+static bool watched_drained_poll(BlockJob *job);
 
-static const JobDriver watched = {
-    .instance_size = sizeof(WatchedJob),
-    .run = watched_run,
-    .prepare = watched_prepare,
-    .commit = watched_commit,
-    .abort = watched_abort,
-    .clean = watched_clean,
+static const BlockJobDriver watched = {
+    .job_driver =
+        {
+            .instance_size = sizeof(WatchedJob),
+            .run = watched_run,
+            .prepare = watched_prepare,
+            .commit = watched_commit,
+            .abort = watched_abort,
+            .clean = watched_clean,
+        },
+    .drained_poll = watched_drained_poll,
 };
 
 static unsigned number_of(const Job *job)
@@ -40,69 +45,162 @@ static unsigned number_of(const Job *job)
 
 static const JobDriver *real_of(const Job *job)
 {
-  return ((const WatchedJob *)job)->real;
+  return &((const WatchedJob *)job)->real->job_driver;
 }
 
 /* ------------------------------------------------------------------ starting */
 
-/* A node to copy to: one of the same context that stands alone, and that nobody uses. */
+/* A node to copy to: one that stands alone, and that nobody uses. */
 static unsigned find_target(unsigned source)
 {
   for (unsigned i = 1; i < NODES; i++) {
     unsigned node = (source + i) % NODES;
-    if (ghost.graph.children[node] == 0 && !ghost.graph.nodes[node]->parents &&
-        moves.node_home[node] == moves.node_home[source]) {
+    if (ghost.graph.children[node] == 0 && !ghost.graph.nodes[node]->parents) {
       return node;
     }
   }
   return NO_NODE;
 }
 
-static bool start(const JobDriver *real, unsigned source, unsigned target, unsigned context)
+/* Bring the nodes together, in the context of that name if possible; are they? */
+static bool move_nodes(unsigned actor, unsigned source, unsigned target, unsigned context)
 {
-  unsigned where = context_choose(context, NO_CONTEXT);
+  if (context != moves.node_home[source]) {
+    op_set_context(actor, &(ds_operation){.a = (uint8_t)source, .b = (uint8_t)context});
+  }
+  unsigned home = moves.node_home[source];
+  if (home != moves.node_home[target]) {
+    op_set_context(actor, &(ds_operation){.a = (uint8_t)target, .b = (uint8_t)home});
+  }
+  return moves.node_home[source] == moves.node_home[target];
+}
+
+/* With books for one more, and the job's instance. Nobody takes the nodes apart meanwhile. */
+static GhostJob *create(const BlockJobDriver *real, unsigned source, unsigned target)
+{
+  unsigned where = moves.node_home[source];
 
   ghost_jobs.arriving++;
-  blocks.used = true;
-  blocks.changing++;
+  blocks.restructuring = true;
   context_enter(where);
   CopyJob *copy =
       copy_job_create(&watched, NULL, ghost.graph.nodes[source], ghost.graph.nodes[target]);
+  context_leave(where);
+  blocks.restructuring = false;
   ghost_jobs.arriving--;
   unsigned number = job_add(NO_JOB, where);
   GhostJob *self = &ghost_jobs.jobs[number];
+  self->job = &copy->common.job;
   self->copy = copy;
+  self->mirror = real == &mirror_job_driver ? (MirrorJob *)copy : NULL;
   self->source = (uint8_t)source;
   self->target = (uint8_t)target;
   ((WatchedJob *)copy)->real = real;
   ((WatchedJob *)copy)->number = number;
   copy->granularity = LEAST_CHUNK_BYTES + number % WAYS;
   copy->length = CHUNKS * copy->granularity;
-  copy->delay_ns = CHUNK_DELAY_NS;
-  job_set_aio_context(&copy->common.job, ghost.contexts[where].ctx);
+  copy->delay_ns = self->mirror ? 0 : CHUNK_DELAY_NS; /* the end of a mirror is what matters */
+  return self;
+}
+
+/* `context` is where the job shall be, and its nodes: NO_CONTEXT for where they are. */
+static bool start(const BlockJobDriver *real, unsigned source, unsigned target, unsigned where)
+{
+  blocks.used = true;
+  blocks.changing++;
+  GhostJob *self = create(real, source, target);
+  unsigned context = where == NO_CONTEXT ? self->context : where;
+  context_enter(context);
+  if (context != self->context) {
+    self->context = (uint8_t)context;
+    job_set_aio_context(self->job, ghost.contexts[context].ctx);
+  }
   blocks.requests++; /* it takes the graph's read lock */
   blocks.sent = true;
-  job_begins(number, &copy->common.job);
-  context_leave(where);
+  job_begins((unsigned)(self - ghost_jobs.jobs), self->job);
+  context_leave(context);
   blocks.changing--;
   rule_settled();
   return true;
 }
 
+static bool may_start(unsigned actor)
+{
+  return may_wait_for_requests(actor) && job_has_room() && !blocks.restructuring;
+}
+
+/* The job may be in another context than its nodes. */
 bool op_backup(unsigned actor, const ds_operation *op)
 {
   unsigned source = op->a % NODES;
   unsigned target = find_target(source);
 
-  if (!may_wait_for_requests(actor) || !job_has_room() || blocks.restructuring ||
-      target == NO_NODE) {
+  if (!may_start(actor) || target == NO_NODE ||
+      moves.node_home[source] != moves.node_home[target]) {
     return false;
   }
   ds_note("backup to node%u", target);
-  return start(&backup_job_driver, source, target, op->b);
+  return start(&backup_job_driver, source, target, context_choose(op->b, NO_CONTEXT));
+}
+
+/* All that are connected are in one context: they would wait for each other's drains otherwise. */
+bool op_mirror(unsigned actor, const ds_operation *op)
+{
+  unsigned source = op->a % NODES;
+  unsigned target = find_target(source);
+
+  if (!may_start(actor) || target == NO_NODE ||
+      !move_nodes(actor, source, target, context_choose(op->b, NO_CONTEXT)) || !may_start(actor)) {
+    return false;
+  }
+  ds_note("mirror to node%u", target);
+  return start(&mirror_job_driver, source, target, NO_CONTEXT);
 }
 
 /* ------------------------------------------------------------------ working */
+
+static bool drains(const GhostJob *job)
+{
+  return job->mirror && atomic_load_explicit(&job->mirror->in_drain, memory_order_relaxed);
+}
+
+static GhostSection *own_section(const GhostJob *job)
+{
+  return &blocks.sections[ACTORS_SECTIONS + (job - ghost_jobs.jobs)];
+}
+
+/* It has come back from the begin of its own section. */
+static void job_has_drained(const GhostJob *self)
+{
+  GhostSection *section = own_section(self);
+
+  if (drains(self)) {
+    *section = (GhostSection){
+        .state = SECTION_INSIDE, .kind = OF_NODE, .node = self->source, .actor = NO_ACTOR};
+    rule_jobs_pause_in(section, self->job->aio_context);
+    rule_section_is_quiet();
+  }
+}
+
+bool any_job_drains(void)
+{
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    if (ghost_jobs.jobs[i].begun && drains(&ghost_jobs.jobs[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+unsigned jobs_that_drain(unsigned node)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < ghost_jobs.created; i++) {
+    const GhostJob *self = &ghost_jobs.jobs[i];
+    count += self->begun && self->source == node && drains(self);
+  }
+  return count;
+}
 
 static int coroutine_fn watched_run(Job *job)
 {
@@ -115,6 +213,7 @@ static int coroutine_fn watched_run(Job *job)
   ds_task_waits(self->task, "a block job: its requests, a pause, or to be entered", 0, -1);
   int ret = real_of(job)->run(job);
   ds_task_waits(self->task, NULL, 0, -1);
+  job_has_drained(self);
   self->begun = false;
   self->state = ACTOR_ENDED;
   blocks.requests--;
@@ -207,9 +306,16 @@ static void watched_clean(Job *job)
 
   job_last_call(number_of(job), JOB_CLEANS);
   blocks.changing++;
+  *own_section(self) = (GhostSection){0};
   real_of(job)->clean(job);
   self->source = NO_NODE;
   self->target = NO_NODE;
   blocks.changing--;
   rule_settled();
+}
+
+static bool watched_drained_poll(BlockJob *job)
+{
+  const BlockJobDriver *real = ((const WatchedJob *)job)->real;
+  return !real->drained_poll || real->drained_poll(job);
 }

@@ -17,7 +17,9 @@ enum {
   BLKS = 4,
   NO_BLK = BLKS,
   NO_NODE = NODES,
-  SECTIONS = 12,
+  ACTORS_SECTIONS = 12,
+  SECTIONS = ACTORS_SECTIONS + 4, /* one more for each job, which may drain for itself */
+  NO_ACTOR = 255,
   BLK_CHANNEL = 40, /* channels of ds_publish(): the backends */
   BLOCKS_MARK = 6,  /* ds_mark(): requests, sections and changes of the graph met */
 };

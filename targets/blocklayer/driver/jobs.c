@@ -134,8 +134,9 @@ bool op_job_join(unsigned actor, const ds_operation *op)
   unsigned leader = job_choose(op->a);
 
   (void)actor;
-  if (leader == NO_JOB || ghost_jobs.jobs[leader].job->txn->aborting) {
-    return false;
+  if (leader == NO_JOB || ghost_jobs.jobs[leader].job->txn->aborting ||
+      ghost_jobs.jobs[leader].mirror) {
+    return false; /* a mirror keeps its source quiet until it is over: it waits for nobody */
   }
   return start(ghost_jobs.jobs[leader].leader, op->b);
 }
@@ -233,8 +234,8 @@ bool op_job_move(unsigned actor, const ds_operation *op)
   }
   GhostJob *self = &ghost_jobs.jobs[number];
   unsigned where = context_choose(op->b, self->context);
-  if (where == NO_CONTEXT || self->keepers) {
-    return false;
+  if (where == NO_CONTEXT || self->keepers || self->mirror) {
+    return false; /* who drains for himself stays with his nodes */
   }
   blocks.changing++;
   self->keepers++;

@@ -30,7 +30,8 @@ typedef struct GhostJob {
   CopyJob *copy;  /* the same as `job`; NULL: another job */
   uint8_t source; /* its nodes, until they are let go: else NO_NODE */
   uint8_t target;
-  bool begun; /* it is past its first pause point, and not at the end of its work */
+  bool begun;        /* it is past its first pause point, and not at the end of its work */
+  MirrorJob *mirror; /* the same as `job`; NULL: it does not drain for itself */
 } GhostJob;
 
 /* A job's last callbacks. */
@@ -56,9 +57,11 @@ void job_last_call(unsigned job, JobCall call);      /* R32, in each of them */
 void jobs_close(void);                               /* end all that are left */
 
 /* blockjobs.c */
-GhostOperation op_backup;
-bool block_jobs_work(void);           /* any that a section may have to wait for */
-bool block_jobs_busy(void);           /* any, as the layer sees it */
+GhostOperation op_backup, op_mirror;
+bool any_job_drains(void);               /* from its coroutine, now */
+unsigned jobs_that_drain(unsigned node); /* the same, of this node */
+bool block_jobs_work(void);              /* any that a section may have to wait for */
+bool block_jobs_busy(void);              /* any, as the layer sees it */
 unsigned job_running(void);           /* the block job whose coroutine is the caller, or NO_JOB */
 unsigned jobs_on_node(unsigned node); /* edges of block jobs to it */
 void jobs_have_moved(uint32_t nodes, unsigned context); /* with their nodes, a mask */
@@ -66,11 +69,12 @@ void jobs_have_moved(uint32_t nodes, unsigned context); /* with their nodes, a m
 /* rules_jobs.c; each ends the run if its rule is broken. `job` is a number. */
 void rule_job_works(unsigned job); /* R30, R31: around every piece of work */
 void rule_job_ends(unsigned job, bool in_order, const char *what); /* R32: in each last callback */
-void rule_jobs_ended(void);                           /* R32: at the end of the program */
-void rule_job_wakeup(void);                           /* R33: nothing can run */
-void rule_jobs_pause_in(const GhostSection *section); /* R34: its begin has returned */
-void rule_pause_counts(void);                         /* R35: nothing is changing */
-void rule_pause_points(void);                         /* R36: nothing can run */
+void rule_jobs_ended(void); /* R32: at the end of the program */
+void rule_job_wakeup(void); /* R33: nothing can run */
+void rule_jobs_pause_in(const GhostSection *section,
+                        const AioContext *drainer); /* R34: its begin has returned */
+void rule_pause_counts(void);                       /* R35: nothing is changing */
+void rule_pause_points(void);                       /* R36: nothing can run */
 
 #pragma GCC visibility pop
 

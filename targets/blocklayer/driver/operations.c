@@ -100,6 +100,7 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_REMOVE_NOTIFIER] = {MAIN, op_remove_notifier},
 
     [OP_BACKUP] = {MAIN, op_backup},
+    [OP_MIRROR] = {MAIN, op_mirror},
 };
 
 static unsigned kind_of(unsigned actor)

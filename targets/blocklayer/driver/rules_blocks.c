@@ -26,7 +26,7 @@ static unsigned drainers_on_their_way(unsigned node)
     bool on_its_way = section->state == SECTION_BEGINS || section->state == SECTION_ENDS;
     count += on_its_way && section->kind < OF_ALL && section->node == node;
   }
-  return count;
+  return count + jobs_that_drain(node);
 }
 
 bool node_is_busy(unsigned node)
@@ -194,7 +194,7 @@ static void judge_tree(void)
 
 void rule_settled(void)
 {
-  if (!blocks.used || blocks.changing > 0 || ghost.lock.wrlock_depth > 0 ||
+  if (!blocks.used || blocks.changing > 0 || any_job_drains() || ghost.lock.wrlock_depth > 0 ||
       ghost.lock.writer != NO_WRITER) {
     return;
   }

@@ -57,12 +57,21 @@ static bool covers_job(const GhostSection *section, const GhostJob *job)
          (job->target != NO_NODE && section_covers(section, job->target));
 }
 
+/* One that drains for itself, in the context of the coroutine that has begun this section: two such
+ * jobs would wait for each other. */
+static bool drains_beside(const GhostJob *job, const AioContext *drainer)
+{
+  return job->mirror && job->job->aio_context == drainer &&
+         atomic_load_explicit(&job->mirror->in_drain, memory_order_relaxed);
+}
+
 /* One that is cancelled does not pause, but begins nothing any more. */
-void rule_jobs_pause_in(const GhostSection *section)
+void rule_jobs_pause_in(const GhostSection *section, const AioContext *drainer)
 {
   for (unsigned i = 0; i < ghost_jobs.created; i++) {
     const GhostJob *self = &ghost_jobs.jobs[i];
-    if (self->copy && self->begun && !self->cancelled && covers_job(section, self)) {
+    if (self->copy && self->begun && !self->cancelled && covers_job(section, self) &&
+        !drains_beside(self, drainer)) {
       DS_CHECK(self->job->paused, "R34", "job-works-in-section",
                "the section has begun, but job%u, which works on one of its nodes, has not paused",
                i);

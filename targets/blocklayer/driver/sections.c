@@ -76,6 +76,13 @@ void meet_requests(void)
 
 /* ------------------------------------------------------------------ operations */
 
+/* Of a coroutine that drains. */
+static AioContext *context_of(unsigned actor)
+{
+  return is_coroutine(actor) ? ghost.contexts[ghost.coroutines[actor - ACTOR_CO_FIRST].home].ctx
+                             : NULL;
+}
+
 static void begin(const GhostSection *section)
 {
   BlockDriverState *bs = ghost.graph.nodes[section->node];
@@ -116,7 +123,7 @@ static void end(const GhostSection *section)
 
 static GhostSection *free_section(void)
 {
-  for (unsigned i = 0; i < SECTIONS; i++) {
+  for (unsigned i = 0; i < ACTORS_SECTIONS; i++) {
     if (blocks.sections[i].state == SECTION_NONE) {
       return &blocks.sections[i];
     }
@@ -145,7 +152,7 @@ bool op_drained_begin(unsigned actor, const ds_operation *op)
   blocks.draining--;
   blocks.changing--;
   section->state = SECTION_INSIDE;
-  rule_jobs_pause_in(section);
+  rule_jobs_pause_in(section, context_of(actor));
   rule_section_is_quiet();
   rule_settled();
   return true;
@@ -232,7 +239,7 @@ void writers_section_has_begun(unsigned actor)
   section->state = SECTION_INSIDE;
   blocks.draining--;
   blocks.changing--;
-  rule_jobs_pause_in(section);
+  rule_jobs_pause_in(section, context_of(actor));
   rule_section_is_quiet();
   rule_writer_is_drained();
 }

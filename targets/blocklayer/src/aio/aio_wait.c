@@ -4,9 +4,17 @@
 
 AioWait global_aio_wait;
 
-static void dummy_bh_cb(void *opaque)
+static AioWaiter *waiters; /* oldest first; main thread */
+
+static void waiters_check(void);
+
+/* ------------------------------------------------------------------ kicking */
+
+/* That it runs is enough for who polls: the poll returns and the condition is evaluated. */
+static void kick_bh(void *opaque)
 {
-  (void)opaque; /* that it ran is enough: the poll returns and the condition is evaluated */
+  (void)opaque;
+  waiters_check();
 }
 
 void aio_wait_kick(void)
@@ -16,9 +24,45 @@ void aio_wait_kick(void)
   atomic_thread_fence(memory_order_seq_cst);
   /* Relaxed: the fence orders it; nothing is read because of it. */
   if (atomic_load_explicit(&global_aio_wait.num_waiters, memory_order_relaxed)) {
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), dummy_bh_cb, NULL);
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), kick_bh, NULL);
   }
 }
+
+/* ------------------------------------------------------------------ waiting without polling */
+
+void aio_wait_then(AioWaiter *waiter)
+{
+  AioWaiter **last = &waiters;
+
+  assert(qemu_in_main_thread());
+  atomic_fetch_add_explicit(&global_aio_wait.num_waiters, 1, memory_order_relaxed);
+  atomic_thread_fence(memory_order_seq_cst); /* B3 */
+  while (*last) {
+    last = &(*last)->next;
+  }
+  waiter->next = NULL;
+  *last = waiter;
+  waiters_check();
+}
+
+static void waiters_check(void)
+{
+  AioWaiter **link = &waiters;
+
+  while (*link) {
+    AioWaiter *waiter = *link;
+    if (waiter->cond(waiter->opaque)) {
+      link = &waiter->next;
+      continue;
+    }
+    *link = waiter->next;
+    atomic_fetch_sub_explicit(&global_aio_wait.num_waiters, 1, memory_order_relaxed);
+    waiter->go_on(waiter->opaque);
+    link = &waiters; /* the list may have changed meanwhile */
+  }
+}
+
+/* ------------------------------------------------------------------ for the macros */
 
 void aio_wait_poll(AioContext *ctx, AioContext *release)
 {
@@ -33,6 +77,8 @@ void aio_wait_poll(AioContext *ctx, AioContext *release)
     aio_context_acquire(release);
   }
 }
+
+/* ------------------------------------------------------------------ calling */
 
 typedef struct AioWaitBH {
   QEMUBHFunc *cb;

@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 
 typedef struct AioWait {
-  _Atomic uint32_t num_waiters; /* threads inside AIO_WAIT_WHILE(); kick nobody if 0 */
+  _Atomic uint32_t num_waiters; /* in AIO_WAIT_WHILE() or since aio_wait_then(); kick nobody if 0 */
 } AioWait;
 
 extern AioWait global_aio_wait;
@@ -61,6 +61,21 @@ void aio_wait_poll(AioContext *ctx, AioContext *release);
 /* A condition may have become false: make the main thread evaluate it again. Any thread. A full
  * fence, whether anybody waits or not. */
 void aio_wait_kick(void);
+
+/* Somebody who waits without polling; his memory. */
+typedef struct AioWaiter {
+  bool (*cond)(void *opaque);
+  void (*go_on)(void *opaque);
+  void *opaque;
+  struct AioWaiter *next;
+} AioWaiter;
+
+/*
+ * As AIO_WAIT_WHILE(), but returns: once cond(opaque) is false, go_on(opaque) is called, maybe
+ * right now, else by the loop of the main context. Nobody is on the stack meanwhile, so it does not
+ * matter who of several waiters is done first. Main thread; cond() does not poll.
+ */
+void aio_wait_then(AioWaiter *waiter);
 
 /* Run cb(opaque) as a bottom half of `ctx` and wait until it has returned. Main thread only. */
 void aio_wait_bh_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque);

@@ -23,8 +23,9 @@ void bdrv_drain_all_begin_nopoll(void)
 }
 
 /* Each node is asked itself, so nobody asks his parents that are nodes. */
-static bool drain_all_poll(void)
+bool bdrv_drain_all_busy(void)
 {
+  GLOBAL_STATE_CODE();
   for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
     if (bdrv_drain_poll(bs, false, NULL, true)) {
       return true;
@@ -38,7 +39,7 @@ void bdrv_do_drain_all_begin(void)
   GLOBAL_STATE_CODE();
   assert_bdrv_graph_unlocked();
   bdrv_drain_all_begin_nopoll();
-  AIO_WAIT_WHILE(NULL, drain_all_poll());
+  AIO_WAIT_WHILE(NULL, bdrv_drain_all_busy());
 }
 
 void bdrv_do_drain_all_end(void)

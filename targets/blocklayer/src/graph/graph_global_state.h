@@ -76,6 +76,11 @@ bool bdrv_parent_drained_poll_single(BdrvChild *edge);
 bool bdrv_drain_poll(BlockDriverState *bs, bool recursive, const BdrvChild *from,
                      bool ignore_bds_parents);
 
+/* For whom is bdrv_drain_poll() asked? For a coroutine of that context, or (NULL) for the main
+ * thread itself. Set around the call. */
+AioContext *bdrv_drainer(void);
+void bdrv_set_drainer(AioContext *ctx);
+
 /* ------------------------------------------------------------------ quiescing all nodes */
 
 /*
@@ -92,6 +97,9 @@ void bdrv_do_drain_all_end(void);
  * additions per node and edge if nobody uses the nodes.
  */
 void bdrv_drain_all_begin_nopoll(void);
+
+/* As bdrv_drain_poll(), of all nodes. */
+bool bdrv_drain_all_busy(void);
 
 /* Sections of all nodes that are open. */
 unsigned bdrv_drain_all_sections(void);

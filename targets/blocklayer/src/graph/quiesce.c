@@ -139,6 +139,20 @@ void bdrv_do_subtree_end_quiesce(BlockDriverState *bs, const BdrvChild *from)
 
 /* ------------------------------------------------------------------ still busy? */
 
+static AioContext *drainer; /* main thread */
+
+AioContext *bdrv_drainer(void)
+{
+  GLOBAL_STATE_CODE();
+  return drainer;
+}
+
+void bdrv_set_drainer(AioContext *ctx)
+{
+  GLOBAL_STATE_CODE();
+  drainer = ctx;
+}
+
 bool bdrv_drain_poll(BlockDriverState *bs, bool recursive, const BdrvChild *from,
                      bool ignore_bds_parents)
 {

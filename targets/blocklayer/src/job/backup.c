@@ -15,8 +15,11 @@ static void backup_clean(Job *job)
   block_job_remove_all_bdrv((BlockJob *)job);
 }
 
-const JobDriver backup_job_driver = {
-    .instance_size = sizeof(CopyJob),
-    .run = backup_run,
-    .clean = backup_clean,
+const BlockJobDriver backup_job_driver = {
+    .job_driver =
+        {
+            .instance_size = sizeof(CopyJob),
+            .run = backup_run,
+            .clean = backup_clean,
+        },
 };

@@ -11,16 +11,31 @@
 
 enum { BLOCK_JOB_NODES_MAX = 4 };
 
+typedef struct BlockJob BlockJob;
+
+/* What a kind of block job does. */
+typedef struct BlockJobDriver {
+  JobDriver job_driver;
+
+  /*
+   * Must a drain still wait for the job, which has not yet paused? NULL: yes. Asked in the main
+   * thread, but only about drains that were begun in the job's own context, as the job's own are,
+   * which would wait for themselves otherwise. For all others a job is busy until it has paused.
+   * Who makes the answer false calls aio_wait_kick().
+   */
+  bool (*drained_poll)(BlockJob *job);
+} BlockJobDriver;
+
 /* Begins the instance of a job's driver. */
-typedef struct BlockJob {
+struct BlockJob {
   Job job;
   BdrvChild *nodes[BLOCK_JOB_NODES_MAX];
   unsigned node_count;
-} BlockJob;
+};
 
 /* As job_create(), for a driver whose instance begins with a BlockJob. It runs in the context of
  * `bs`, which becomes its first node. Takes the write lock, so it polls. */
-BlockJob *block_job_create(const JobDriver *driver, JobTxn *txn, BlockDriverState *bs);
+BlockJob *block_job_create(const BlockJobDriver *driver, JobTxn *txn, BlockDriverState *bs);
 
 /* One more node, of which it is a parent until the job is over. Not while it is at work: before it
  * is started, or paused and idle. Takes the write lock, so it polls. */

@@ -10,11 +10,11 @@
 #include "block/block.h"
 #include "graph/graph_lock.h"
 
-CopyJob *copy_job_create(const JobDriver *driver, JobTxn *txn, BlockDriverState *source,
+CopyJob *copy_job_create(const BlockJobDriver *driver, JobTxn *txn, BlockDriverState *source,
                          BlockDriverState *target)
 {
   GLOBAL_STATE_CODE();
-  assert(driver->instance_size >= sizeof(CopyJob));
+  assert(driver->job_driver.instance_size >= sizeof(CopyJob));
   CopyJob *job = (CopyJob *)block_job_create(driver, txn, source);
 
   block_job_add_bdrv(&job->common, target);
@@ -26,12 +26,18 @@ static int coroutine_fn copy_chunk(CopyJob *job, int64_t offset)
   BdrvChild *source = job->common.nodes[COPY_SOURCE];
   BdrvChild *target = job->common.nodes[COPY_TARGET];
 
+  /* Relaxed: nobody waits for it to rise. */
+  atomic_fetch_add_explicit(&job->in_flight, 1, memory_order_relaxed);
   bdrv_graph_co_rdlock();
   int ret = bdrv_co_preadv(source, offset, job->granularity, BDRV_REQ_NONE);
   if (ret >= 0) {
     ret = bdrv_co_pwritev(target, offset, job->granularity, BDRV_REQ_NONE);
   }
   bdrv_graph_co_rdunlock();
+  /* Release: what the requests did. Pairs with the acquire in mirror_drained_poll(). Then the kick.
+   */
+  atomic_fetch_sub_explicit(&job->in_flight, 1, memory_order_release);
+  aio_wait_kick();
   return ret;
 }
 

@@ -4,6 +4,8 @@
  * everything has been copied:
  *
  *   backup   nothing
+ *   mirror   keeps the source quiet until the job is over, with a drained section that the job
+ *            begins from its coroutine: target and source are the same then
  *
  * The main thread.
  */
@@ -22,13 +24,21 @@ typedef struct CopyJob {
   int64_t length;
   int64_t granularity; /* of a chunk; bytes */
   int64_t delay_ns;    /* between two chunks: the limit of its rate */
+
+  _Atomic unsigned in_flight; /* chunks */
 } CopyJob;
 
-extern const JobDriver backup_job_driver;
+typedef struct MirrorJob {
+  CopyJob common;
+  _Atomic bool in_drain; /* it has a section of the source, or is about to */
+} MirrorJob;
+
+extern const BlockJobDriver backup_job_driver;
+extern const BlockJobDriver mirror_job_driver;
 
 /* A job of one of the drivers above, or of one made out of it, that is not yet started. It runs in
  * the context of the source. Takes the write lock, so it polls; the caller holds references. */
-CopyJob *copy_job_create(const JobDriver *driver, JobTxn *txn, BlockDriverState *source,
+CopyJob *copy_job_create(const BlockJobDriver *driver, JobTxn *txn, BlockDriverState *source,
                          BlockDriverState *target);
 
 /* For these drivers, in the job's coroutine: copy everything, with a pause point after each chunk.

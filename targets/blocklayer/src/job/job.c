@@ -311,3 +311,12 @@ bool job_is_active(Job *job)
   qemu_mutex_unlock(&job_mutex);
   return active;
 }
+
+bool job_is_paused(Job *job)
+{
+  IO_CODE();
+  qemu_mutex_lock(&job_mutex);
+  bool paused = job->paused;
+  qemu_mutex_unlock(&job_mutex);
+  return paused;
+}

@@ -26,6 +26,9 @@ bool job_is_cancelled(Job *job);
 /* Is it waiting for others, aborting, or over? Any thread. */
 bool job_is_completed(Job *job);
 
+/* Has it stopped at a pause point, or been entered there and not looked yet? Any thread. */
+bool job_is_paused(Job *job);
+
 /* Must a drain that has paused the job still wait for it? Any thread. Not while the job completes:
  * what it drains in its last callbacks must not wait for itself. */
 bool job_is_active(Job *job);
