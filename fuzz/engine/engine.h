@@ -174,7 +174,7 @@ enum { DS_MARKS = 8 };
 
 /* Where the machine shows less than the model allows. A run that met a limit (L) is UNKNOWN with
  * its name unless it failed; the others are counted. Who claims to have seen every run must not
- * have met one, but for DS_BOUND_STALE, which such a claim names. */
+ * have met one, but for stale reads, which such a claim names. */
 enum {
   DS_BOUND_HISTORY = 1,  /* L. c11: an older store than those that are kept might have been read */
   DS_BOUND_STALE = 2,    /* c11: after many stale reads in a row a thread got the newest store */
