@@ -260,7 +260,7 @@ static void reset(ds_machine *m, ds_result *result)
   m->uninterrupted = NOBODY;
   m->fuel = m->fuel_start = 1;
   m->fuel_later = 0;
-  m->parked = 0;
+  m->parked = m->gated = 0;
   m->spin_bytes = 0;
   m->had_choice = m->in_tail = 0;
   m->choice_points = m->clock_reads = 0;

@@ -98,9 +98,11 @@ typedef struct fiber {
   int error;            /* its errno */
   uint8_t actor;        /* actor whose operation it took last */
   wakeup condition;     /* of this thread itself */
-  uint8_t watch, spun;  /* WATCH_*; has been watched in this run: spin.c */
-  uint32_t look_at;     /* the point of its own at which to look whether it spins */
-  wakeup awaited;       /* ds_await(): what must hold, and as the driver says it */
+  int (*gate)(const struct ds_machine *m, const struct fiber *f, const void *object); /* gate.h */
+  uint32_t round;      /* of the barrier that it waits at */
+  uint8_t watch, spun; /* WATCH_*; has been watched in this run: spin.c */
+  uint32_t look_at;    /* the point of its own at which to look whether it spins */
+  wakeup awaited;      /* ds_await(): what must hold, and as the driver says it */
   const char *awaits;
   void *(*start)(void *);
   void *argument;
@@ -201,6 +203,7 @@ struct ds_machine {
   int32_t fuel_start; /* its value when it was set: fuel_start - fuel points have passed since */
   int32_t fuel_later; /* what the strategy has granted beyond that: first see whether it spins */
   uint32_t parked;    /* threads that spin or await something */
+  uint32_t gated;     /* threads with a gate */
   uint32_t observing; /* DS_FLAG_* that need observe() */
   uint32_t runnable_count;
   uint16_t runnable[DS_THREAD_MAX];
@@ -478,12 +481,6 @@ static inline void observe(ds_machine *m, uint32_t kind, const void *object, uin
 #define DESCRIPTOR_OBJECT(fd) ((const void *)(uintptr_t)(0x100u + (unsigned)(fd)))
 #define THREAD_OBJECT(id) ((const void *)(uintptr_t)(0x800u + (unsigned)(id)))
 
-/* ------------------------------------------------------------------ sync.c, file.c */
-
-struct sim_mutex;
-void wake_pollers(ds_machine *m, int fd);
-int mutex_owner(const void *mutex); /* thread id, -1 = free */
-
 /* ------------------------------------------------------------------ task.c, fault.c */
 
 void program_prepare(ds_machine *m, const ds_case *c); /* once per case */
@@ -493,14 +490,5 @@ uint32_t task_of(const ds_machine *m, const fiber *f);
 uint32_t current_task(const ds_machine *m);
 void fault_enter(ds_machine *m);
 void fault_leave(ds_machine *m);
-
-/* ------------------------------------------------------------------ symbols.c */
-
-typedef struct symbol {
-  const char *name;
-  void *function;
-  void *aware; /* instead, for cases with relaxed accesses; NULL = the same */
-} symbol;
-extern const symbol ds_symbols[];
 
 #endif

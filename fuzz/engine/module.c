@@ -5,6 +5,7 @@
  * dlopen() shares the data of one file.
  */
 #include "access.h"
+#include "symbols.h"
 
 #include <dlfcn.h>
 #include <link.h>

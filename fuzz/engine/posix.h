@@ -11,6 +11,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/time.h>
@@ -23,6 +24,7 @@ int sim_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr);
 int sim_mutex_destroy(pthread_mutex_t *mutex);
 int sim_mutex_lock(pthread_mutex_t *mutex);
 int sim_mutex_trylock(pthread_mutex_t *mutex);
+int sim_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until);
 int sim_mutex_unlock(pthread_mutex_t *mutex);
 int sim_mutexattr_init(pthread_mutexattr_t *attr);
 int sim_mutexattr_settype(pthread_mutexattr_t *attr, int type);
@@ -37,10 +39,46 @@ int sim_condattr_nothing(pthread_condattr_t *attr);
 int sim_condattr_setclock(pthread_condattr_t *attr, clockid_t clock);
 int sim_once(pthread_once_t *once, void (*routine)(void));
 
+/* rwlock.c */
+int sim_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr);
+int sim_rwlock_destroy(pthread_rwlock_t *lock);
+int sim_rwlock_rdlock(pthread_rwlock_t *lock);
+int sim_rwlock_wrlock(pthread_rwlock_t *lock);
+int sim_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until);
+int sim_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until);
+int sim_rwlock_tryrdlock(pthread_rwlock_t *lock);
+int sim_rwlock_trywrlock(pthread_rwlock_t *lock);
+int sim_rwlock_unlock(pthread_rwlock_t *lock);
+int sim_rwlockattr_init(pthread_rwlockattr_t *attr);
+int sim_rwlockattr_setkind(pthread_rwlockattr_t *attr, int preference);
+int sim_rwlockattr_nothing(pthread_rwlockattr_t *attr);
+int sim_rwlockattr_set(pthread_rwlockattr_t *attr, int value);
+int sim_spin_init(pthread_spinlock_t *lock, int shared);
+int sim_spin_destroy(pthread_spinlock_t *lock);
+int sim_spin_lock(pthread_spinlock_t *lock);
+int sim_spin_trylock(pthread_spinlock_t *lock);
+int sim_spin_unlock(pthread_spinlock_t *lock);
+
+/* semaphore.c */
+int sim_sem_init(sem_t *semaphore, int shared, unsigned value);
+int sim_sem_destroy(sem_t *semaphore);
+int sim_sem_wait(sem_t *semaphore);
+int sim_sem_timedwait(sem_t *semaphore, const struct timespec *until);
+int sim_sem_trywait(sem_t *semaphore);
+int sim_sem_post(sem_t *semaphore);
+int sim_sem_getvalue(sem_t *semaphore, int *value);
+int sim_barrier_init(pthread_barrier_t *barrier, const pthread_barrierattr_t *attr, unsigned count);
+int sim_barrier_destroy(pthread_barrier_t *barrier);
+int sim_barrier_wait(pthread_barrier_t *barrier);
+int sim_barrierattr_nothing(pthread_barrierattr_t *attr);
+int sim_barrierattr_set(pthread_barrierattr_t *attr, int value);
+
 /* thread.c */
 int sim_thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
                       void *argument);
 int sim_thread_join(pthread_t thread, void **value);
+int sim_thread_timedjoin(pthread_t thread, void **value, const struct timespec *until);
+int sim_thread_tryjoin(pthread_t thread, void **value);
 int sim_thread_detach(pthread_t thread);
 pthread_t sim_thread_self(void);
 int sim_thread_equal(pthread_t a, pthread_t b);
@@ -55,6 +93,7 @@ int sim_setspecific(pthread_key_t key, const void *value);
 int *sim_errno_location(void);
 
 /* file.c */
+void wake_pollers(ds_machine *m, int fd);
 int set_errno(ds_machine *m, int error);          /* returns -1 */
 descriptor *descriptor_of(ds_machine *m, int fd); /* NULL = not open */
 int descriptor_add(ds_machine *m, descriptor d);  /* its number, or -1 with EMFILE */

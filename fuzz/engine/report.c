@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who waits for what: collected when nothing can run, before the verdict is given. */
 #include "liveness.h"
+#include "gate.h"
 #include "machine.h"
 
 #include <stdio.h>
@@ -39,13 +40,13 @@ static ds_waiter *add_waiter(ds_machine *m)
 }
 
 /* The thread that has what this one stands before, -1: nobody, or not known. */
-static int holder_of(const fiber *f)
+static int holder_of(const ds_machine *m, const fiber *f)
 {
   if (f->waits_kind == DS_EV_WAIT || f->watch == WATCH_PARKED) {
     return -1;
   }
-  if (f->op.kind == DS_EV_LOCK) {
-    return mutex_owner(f->op.object);
+  if (f->op.kind == DS_EV_LOCK) { /* a spinlock's owner stands where a mutex's does */
+    return is_rwlock_gate(f->gate) ? rwlock_holder(m, f) : mutex_owner(f->op.object);
   }
   if (f->op.kind == DS_EV_JOIN) {
     return (int)((uintptr_t)f->op.object - (uintptr_t)THREAD_OBJECT(0));
@@ -59,7 +60,7 @@ static int is_in_cycle(const ds_machine *m, uint32_t id)
   int at = m->fibers[id].done || m->fibers[id].op.kind != DS_EV_LOCK ? -1 : (int)id;
 
   for (uint32_t length = 0; at >= 0 && !m->fibers[at].done && length < m->fiber_count; length++) {
-    at = holder_of(&m->fibers[at]);
+    at = holder_of(m, &m->fibers[at]);
     if (at == (int)id) {
       return 1;
     }
@@ -92,7 +93,7 @@ static void report_thread(ds_machine *m, const fiber *f)
   } else {
     w->object = canonical_object(m, f->op.object);
   }
-  w->holder = holder_of(f);
+  w->holder = holder_of(m, f);
   if (f->watch == WATCH_PARKED) {
     spin_report(m, f, w);
     return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a target's stub may name, and what it is bound to. */
 #include "machine.h"
+#include "symbols.h"
 #include "posix.h"
 
 #include <string.h>
@@ -104,6 +105,8 @@ const symbol ds_symbols[] = {
     /* threads */
     INSTEAD(pthread_create, sim_thread_create),
     INSTEAD(pthread_join, sim_thread_join),
+    INSTEAD(pthread_timedjoin_np, sim_thread_timedjoin),
+    INSTEAD(pthread_tryjoin_np, sim_thread_tryjoin),
     INSTEAD(pthread_detach, sim_thread_detach),
     INSTEAD(pthread_self, sim_thread_self),
     INSTEAD(pthread_equal, sim_thread_equal),
@@ -124,6 +127,7 @@ const symbol ds_symbols[] = {
     INSTEAD(pthread_mutex_destroy, sim_mutex_destroy),
     INSTEAD(pthread_mutex_lock, sim_mutex_lock),
     INSTEAD(pthread_mutex_trylock, sim_mutex_trylock),
+    INSTEAD(pthread_mutex_timedlock, sim_mutex_timedlock),
     INSTEAD(pthread_mutex_unlock, sim_mutex_unlock),
     INSTEAD(pthread_mutexattr_init, sim_mutexattr_init),
     INSTEAD(pthread_mutexattr_settype, sim_mutexattr_settype),
@@ -138,6 +142,37 @@ const symbol ds_symbols[] = {
     INSTEAD(pthread_condattr_destroy, sim_condattr_nothing),
     INSTEAD(pthread_condattr_setclock, sim_condattr_setclock),
     INSTEAD(pthread_once, sim_once),
+    INSTEAD(pthread_rwlock_init, sim_rwlock_init),
+    INSTEAD(pthread_rwlock_destroy, sim_rwlock_destroy),
+    INSTEAD(pthread_rwlock_rdlock, sim_rwlock_rdlock),
+    INSTEAD(pthread_rwlock_wrlock, sim_rwlock_wrlock),
+    INSTEAD(pthread_rwlock_timedrdlock, sim_rwlock_timedrdlock),
+    INSTEAD(pthread_rwlock_timedwrlock, sim_rwlock_timedwrlock),
+    INSTEAD(pthread_rwlock_tryrdlock, sim_rwlock_tryrdlock),
+    INSTEAD(pthread_rwlock_trywrlock, sim_rwlock_trywrlock),
+    INSTEAD(pthread_rwlock_unlock, sim_rwlock_unlock),
+    INSTEAD(pthread_rwlockattr_init, sim_rwlockattr_init),
+    INSTEAD(pthread_rwlockattr_destroy, sim_rwlockattr_nothing),
+    INSTEAD(pthread_rwlockattr_setkind_np, sim_rwlockattr_setkind),
+    INSTEAD(pthread_rwlockattr_setpshared, sim_rwlockattr_set),
+    INSTEAD(pthread_spin_init, sim_spin_init),
+    INSTEAD(pthread_spin_destroy, sim_spin_destroy),
+    INSTEAD(pthread_spin_lock, sim_spin_lock),
+    INSTEAD(pthread_spin_trylock, sim_spin_trylock),
+    INSTEAD(pthread_spin_unlock, sim_spin_unlock),
+    INSTEAD(sem_init, sim_sem_init),
+    INSTEAD(sem_destroy, sim_sem_destroy),
+    INSTEAD(sem_wait, sim_sem_wait),
+    INSTEAD(sem_timedwait, sim_sem_timedwait),
+    INSTEAD(sem_trywait, sim_sem_trywait),
+    INSTEAD(sem_post, sim_sem_post),
+    INSTEAD(sem_getvalue, sim_sem_getvalue),
+    INSTEAD(pthread_barrier_init, sim_barrier_init),
+    INSTEAD(pthread_barrier_destroy, sim_barrier_destroy),
+    INSTEAD(pthread_barrier_wait, sim_barrier_wait),
+    INSTEAD(pthread_barrierattr_init, sim_barrierattr_nothing),
+    INSTEAD(pthread_barrierattr_destroy, sim_barrierattr_nothing),
+    INSTEAD(pthread_barrierattr_setpshared, sim_barrierattr_set),
     /* files and time */
     INSTEAD(eventfd, sim_eventfd),
     INSTEAD(pipe, sim_pipe),

@@ -7,6 +7,7 @@
  * A thread that stands before lock() is on the mutex's list and is runnable exactly while the
  * mutex is free: nobody is woken to find it taken.
  */
+#include "gate.h"
 #include "inject.h"
 #include "memory.h"
 
@@ -32,7 +33,7 @@ typedef struct sim_cond {
   int state;           /* 0, or DESTROYED */
 } sim_cond;
 
-enum { DESTROYED = 0x64616564, ID_END = 0x100 }; /* thread id + 1 is below ID_END */
+enum { ID_END = 0x100 }; /* thread id + 1 is below ID_END */
 
 _Static_assert(DS_THREAD_MAX < ID_END, "ids fit");
 _Static_assert(sizeof(sim_mutex) <= sizeof(pthread_mutex_t), "state fits into the object");
@@ -42,9 +43,9 @@ _Static_assert(offsetof(sim_mutex, kind) == offsetof(struct __pthread_mutex_s, _
 
 /* ------------------------------------------------------------------ is it an object at all? */
 
-/* `state` of an object that is none says what has become of it: nothing else could be said of a
- * destroyed one, of a block that malloc() filled, of bytes that somebody wrote over it. */
-COLD static void misused(ds_machine *m, const char *what, int state, uintptr_t pc)
+/* Nothing else could be said of a destroyed one, of a block that malloc() filled, of bytes that
+ * somebody wrote over it. */
+void object_misused(ds_machine *m, const char *what, int state, uintptr_t pc)
 {
   finish(m, DS_FAIL, DS_LOCK_MISUSE, pc, "use of a %s that %s", what,
          state == DESTROYED ? "was destroyed" : "was never initialised, or was overwritten");
@@ -58,7 +59,7 @@ static inline void check_mutex(ds_machine *m, const sim_mutex *mx, uintptr_t pc)
   }
   if (UNLIKELY((unsigned)mx->kind > PTHREAD_MUTEX_ADAPTIVE_NP ||
                (mx->owner | mx->waiters) >= ID_END)) {
-    misused(m, "mutex", mx->kind, pc);
+    object_misused(m, "mutex", mx->kind, pc);
   }
 }
 
@@ -68,7 +69,7 @@ static inline void check_cond(ds_machine *m, const sim_cond *c, uintptr_t pc)
     access_object(m, (uintptr_t)c, pc);
   }
   if (UNLIKELY(c->state || (c->head | c->tail) >= ID_END)) {
-    misused(m, "condition", c->state, pc);
+    object_misused(m, "condition", c->state, pc);
   }
 }
 
@@ -104,6 +105,7 @@ static void take(ds_machine *m, sim_mutex *mx, fiber *f)
   for (uint16_t w = mx->waiters; w; w = m->fibers[w - 1].next_waiter) {
     make_blocked(m, &m->fibers[w - 1]);
   }
+  gates_moved(m, mx);
   sync_acquire(m, mx->clock);
 }
 
@@ -115,6 +117,7 @@ static void release(ds_machine *m, sim_mutex *mx)
   for (uint16_t w = mx->waiters; w; w = m->fibers[w - 1].next_waiter) {
     make_runnable(m, &m->fibers[w - 1]);
   }
+  gates_moved(m, mx);
 }
 
 /* Stand before lock(mx) until it is free and we are chosen; then take it. */
@@ -183,6 +186,33 @@ int sim_mutex_lock(pthread_mutex_t *mutex)
   acquire(m, mx, CALLER);
   observe(m, DS_EV_LOCK, mx, 0, 0, 0);
   return 0;
+}
+
+static int is_free(const ds_machine *m, const fiber *f, const void *object)
+{
+  (void)m, (void)f;
+  return !((const sim_mutex *)object)->owner;
+}
+
+int sim_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
+{
+  ds_machine *m = ds_current;
+  sim_mutex *mx = (sim_mutex *)mutex;
+
+  check_mutex(m, mx, CALLER);
+  if (mx->owner == m->current->id + 1) {
+    mx->depth += mx->kind == PTHREAD_MUTEX_RECURSIVE;
+    return mx->kind == PTHREAD_MUTEX_RECURSIVE    ? 0
+           : mx->kind == PTHREAD_MUTEX_ERRORCHECK ? EDEADLK
+                                                  : ETIMEDOUT; /* nobody else can unlock it */
+  }
+  const int late = gate_pass(m, DS_EV_LOCK, mx, is_free, timespec_ns(until) + 1, CALLER);
+  check_mutex(m, mx, CALLER);
+  if (!late) {
+    take(m, mx, m->current);
+    observe(m, DS_EV_LOCK, mx, 0, 0, 0);
+  }
+  return late;
 }
 
 int sim_mutex_trylock(pthread_mutex_t *mutex)

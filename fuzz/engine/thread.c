@@ -33,30 +33,58 @@ int sim_thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*sta
   return 0;
 }
 
-int sim_thread_join(pthread_t thread, void **value)
+/* until_ns: when it gives up, 0 = never. */
+static int join_until(pthread_t thread, void **value, uint64_t until_ns, uintptr_t pc)
 {
   ds_machine *m = ds_current;
-  fiber *f = fiber_of(m, thread, CALLER);
+  fiber *f = fiber_of(m, thread, pc), *self = m->current;
 
-  if (f == m->current || f->detached || f->joiner) {
-    finish(m, DS_FAIL, DS_LOCK_MISUSE, CALLER, "join of a thread that cannot be joined");
+  if (f == self || f->detached || f->joiner) {
+    finish(m, DS_FAIL, DS_LOCK_MISUSE, pc, "join of a thread that cannot be joined");
   }
   settle(m);
-  f->joiner = (uint16_t)(m->current->id + 1);
+  f->joiner = (uint16_t)(self->id + 1);
   if (f->done) {
-    point(m, DS_EV_JOIN, THREAD_OBJECT(f->id), CALLER);
+    point(m, DS_EV_JOIN, THREAD_OBJECT(f->id), pc);
   } else {
-    make_blocked(m, m->current);
-    block(m, DS_EV_JOIN, THREAD_OBJECT(f->id), CALLER);
+    self->timed_out = 0;
+    self->wake_ns = until_ns;
+    make_blocked(m, self);
+    time_passes(m, self, pc);
+    block(m, DS_EV_JOIN, THREAD_OBJECT(f->id), pc);
+    self->wake_ns = 0;
+  }
+  if (!f->done) {
+    f->joiner = 0;
+    return ETIMEDOUT;
   }
   if (m->model) {
-    m->model->join(m, m->current, f);
+    m->model->join(m, self, f);
   }
   if (value) {
     *value = f->value;
   }
   observe(m, DS_EV_JOIN, THREAD_OBJECT(f->id), 0, 0, 0);
   return 0;
+}
+
+int sim_thread_join(pthread_t thread, void **value)
+{
+  return join_until(thread, value, 0, CALLER);
+}
+
+int sim_thread_timedjoin(pthread_t thread, void **value, const struct timespec *until)
+{
+  return join_until(thread, value, timespec_ns(until) + 1, CALLER);
+}
+
+int sim_thread_tryjoin(pthread_t thread, void **value)
+{
+  ds_machine *m = ds_current;
+  const fiber *f = fiber_of(m, thread, CALLER);
+
+  point(m, DS_EV_JOIN, THREAD_OBJECT(f->id), CALLER);
+  return f->done ? join_until(thread, value, 0, CALLER) : EBUSY;
 }
 
 int sim_thread_detach(pthread_t thread)

@@ -57,6 +57,14 @@ def scenario(spec: TargetSpec, *names: str) -> Case:
         "virtual_sleep",
         "join_value",
         "state_is_fresh",
+        "semaphore_hands_over",
+        "semaphore_gives_up",
+        "rwlock_excludes",
+        "rwlock_gives_up",
+        "barrier_orders",
+        "spinlock_excludes",
+        "timed_lock",
+        "timed_join",
     ],
 )
 def test_a_correct_program_passes_under_every_schedule(
@@ -83,6 +91,13 @@ def test_a_correct_program_passes_under_every_schedule(
         ("bad_free", Outcome.BAD_FREE),
         ("forgotten_thread", Outcome.DEADLOCK),
         ("endless_atomics", Outcome.LIVELOCK),
+        ("semaphore_that_nobody_posts", Outcome.DEADLOCK),
+        ("semaphore_destroyed", Outcome.LOCK_MISUSE),
+        ("semaphore_never_made", Outcome.LOCK_MISUSE),
+        ("rwlock_unlocked_by_another", Outcome.LOCK_MISUSE),
+        ("rwlock_written_by_a_reader", Outcome.LOCK_MISUSE),
+        ("barrier_for_three", Outcome.DEADLOCK),
+        ("spinlock_taken_twice", Outcome.LOCK_MISUSE),
     ],
 )
 def test_a_fault_ends_the_run_and_not_the_process(
@@ -114,7 +129,17 @@ def test_a_bound_that_is_reached_is_unknown(
     assert run.verdict.outcome is outcome
 
 
-@pytest.mark.parametrize("name", ["lost_update", "signal_order", "abba"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lost_update",
+        "signal_order",
+        "abba",
+        "rwlock_lets_readers_in_together",
+        "rwlock_that_prefers_writers",
+        "rwlocks_in_two_orders",
+    ],
+)
 def test_a_schedule_dependent_bug_is_found_and_replayed_from_its_deviations(
     machine: Machine, spec: TargetSpec, name: str
 ) -> None:
@@ -144,6 +169,34 @@ def test_a_deadlock_report_names_both_locks_and_their_holders(
     assert blocked[1].holder == 2
     assert blocked[2].holder == 1
     assert blocked[1].object != blocked[2].object
+
+
+@pytest.mark.parametrize(
+    ("name", "site"),
+    [
+        ("abba", "lock:lock_ab|lock:lock_ba"),
+        ("rwlocks_in_two_orders", "lock:take_both"),
+        ("rwlock_that_prefers_writers", "lock:read_twice|lock:write_once"),
+        ("semaphore_that_nobody_posts", "wait:wait_for_an_item"),
+        ("barrier_for_three", "wait:meet_once"),
+    ],
+)
+def test_a_deadlock_is_named_after_those_who_wait(
+    machine: Machine, spec: TargetSpec, name: str, site: str
+) -> None:
+    totals = machine.batch(scenario(spec, name), Strategy.random(1), 2000)
+    assert totals.first_fail is not None
+    assert (totals.first_fail.outcome, totals.first_fail.site) == (Outcome.DEADLOCK, site)
+
+
+def test_who_waits_for_readers_is_told_one_of_them(machine: Machine, spec: TargetSpec) -> None:
+    totals = machine.batch(scenario(spec, "rwlocks_in_two_orders"), Strategy.random(1), 2000)
+    assert totals.first_fail_strategy is not None
+    run = machine.run(scenario(spec, "rwlocks_in_two_orders"), totals.first_fail_strategy)
+
+    blocked = {waiter.thread: waiter for waiter in run.waiters}
+    assert (blocked[1].object, blocked[1].holder) == ("other_rwlock", 2)
+    assert (blocked[2].object, blocked[2].holder) == ("rwlock", 1)
 
 
 def test_more_than_128_threads_run_in_one_machine(machine: Machine, spec: TargetSpec) -> None:

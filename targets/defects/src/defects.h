@@ -111,7 +111,15 @@
   X(LONGER_SLEEP_TAKEN_FOR_LATER, longer_sleep_taken_for_later)                                    \
   X(ONE_WAITS_WHILE_THE_OTHER_WORKS_ON, one_waits_while_the_other_works_on)                        \
   X(VARIABLE_GONE_BEFORE_ITS_READER, variable_gone_before_its_reader)                              \
-  X(ADDRESS_OF_A_LOCAL_RETURNED, address_of_a_local_returned)
+  X(ADDRESS_OF_A_LOCAL_RETURNED, address_of_a_local_returned)                                      \
+  X(POSTED_BEFORE_THE_MESSAGE, posted_before_the_message)                                          \
+  X(COUNTED_UNDER_A_READ_LOCK, counted_under_a_read_lock)                                          \
+  X(READ_LOCK_UPGRADED, read_lock_upgraded)                                                        \
+  X(BARRIER_FOR_ONE_TOO_MANY, barrier_for_one_too_many)                                            \
+  X(BARRIER_THAT_STOPS_NOBODY, barrier_that_stops_nobody)                                          \
+  X(SPINLOCK_OF_ANOTHER, spinlock_of_another)                                                      \
+  X(KEY_WITHOUT_A_DESTRUCTOR, key_without_a_destructor)                                            \
+  X(ASKED_BEFORE_IT_IS_DONE_ONCE, asked_before_it_is_done_once)
 
 #define DECLARE_TWINS(code, name)                                                                  \
   void name(void);                                                                                 \

@@ -37,7 +37,25 @@
   X(BAD_FREE, bad_free)                                                                            \
   X(HEAP_EXHAUSTED, heap_exhausted)                                                                \
   X(STATE_IS_FRESH, state_is_fresh)                                                                \
-  X(FORGOTTEN_THREAD, forgotten_thread)
+  X(FORGOTTEN_THREAD, forgotten_thread)                                                            \
+  X(SEMAPHORE_HANDS_OVER, semaphore_hands_over)                                                    \
+  X(SEMAPHORE_GIVES_UP, semaphore_gives_up)                                                        \
+  X(SEMAPHORE_THAT_NOBODY_POSTS, semaphore_that_nobody_posts)                                      \
+  X(SEMAPHORE_DESTROYED, semaphore_destroyed)                                                      \
+  X(SEMAPHORE_NEVER_MADE, semaphore_never_made)                                                    \
+  X(RWLOCK_EXCLUDES, rwlock_excludes)                                                              \
+  X(RWLOCK_LETS_READERS_IN_TOGETHER, rwlock_lets_readers_in_together)                              \
+  X(RWLOCK_GIVES_UP, rwlock_gives_up)                                                              \
+  X(RWLOCK_THAT_PREFERS_WRITERS, rwlock_that_prefers_writers)                                      \
+  X(RWLOCKS_IN_TWO_ORDERS, rwlocks_in_two_orders)                                                  \
+  X(RWLOCK_UNLOCKED_BY_ANOTHER, rwlock_unlocked_by_another)                                        \
+  X(RWLOCK_WRITTEN_BY_A_READER, rwlock_written_by_a_reader)                                        \
+  X(BARRIER_ORDERS, barrier_orders)                                                                \
+  X(BARRIER_FOR_THREE, barrier_for_three)                                                          \
+  X(SPINLOCK_EXCLUDES, spinlock_excludes)                                                          \
+  X(SPINLOCK_TAKEN_TWICE, spinlock_taken_twice)                                                    \
+  X(TIMED_LOCK, timed_lock)                                                                        \
+  X(TIMED_JOIN, timed_join)
 
 #define DECLARE_SCENARIO(code, name) void name(void);
 SCENARIOS(DECLARE_SCENARIO)
