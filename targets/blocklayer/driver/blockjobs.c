@@ -9,6 +9,8 @@
 #include "aio/main_loop.h"
 #include "coroutine/coroutine_int.h"
 
+#include <errno.h>
+
 enum { CHUNKS = 2, CHUNK_DELAY_NS = 1000, LEAST_CHUNK_BYTES = 4, WAYS = 4 };
 
 /* What the layer allocates for a job of ours. */
@@ -60,6 +62,15 @@ static unsigned find_target(unsigned source)
     }
   }
   return NO_NODE;
+}
+
+/* The end of the chain that begins with the node's first child: itself if it has none. */
+static unsigned find_base(unsigned top)
+{
+  while (ghost.graph.children[top]) {
+    top = (unsigned)__builtin_ctz(ghost.graph.children[top]);
+  }
+  return top;
 }
 
 /* Bring the nodes together, in the context of that name if possible; are they? */
@@ -157,6 +168,30 @@ bool op_mirror(unsigned actor, const ds_operation *op)
   return start(&mirror_job_driver, source, target, NO_CONTEXT);
 }
 
+bool op_commit(unsigned actor, const ds_operation *op)
+{
+  unsigned top = op->a % NODES;
+  unsigned base = find_base(top);
+
+  if (!may_start(actor) || top == base) {
+    return false;
+  }
+  ds_note("commit into node%u", base);
+  return start(&commit_job_driver, top, base, context_choose(op->b, NO_CONTEXT));
+}
+
+bool op_stream(unsigned actor, const ds_operation *op)
+{
+  unsigned top = op->a % NODES;
+  unsigned base = find_base(top);
+
+  if (!may_start(actor) || top == base) {
+    return false;
+  }
+  ds_note("stream from node%u", base);
+  return start(&stream_job_driver, base, top, context_choose(op->b, NO_CONTEXT));
+}
+
 /* ------------------------------------------------------------------ working */
 
 static bool drains(const GhostJob *job)
@@ -218,7 +253,7 @@ static int coroutine_fn watched_run(Job *job)
   self->state = ACTOR_ENDED;
   blocks.requests--;
   ds_task_end(self->task);
-  return self->fails ? -1 : ret;
+  return self->fails ? -EIO : ret;
 }
 
 bool block_jobs_work(void)
@@ -277,11 +312,49 @@ void jobs_have_moved(uint32_t nodes, unsigned context)
 
 /* ------------------------------------------------------------------ the last callbacks */
 
+/* Somebody else is changing edges below us on the stack, or looks at them. */
+static bool edges_are_in_use(void)
+{
+  bool any = blocks.restructuring;
+  for (unsigned i = 0; i < BLKS; i++) {
+    any |= blocks.blks[i].in_change;
+  }
+  return any;
+}
+
+/* The child of `top` that leads to `base`; NO_NODE if none does. */
+static unsigned child_towards(unsigned top, unsigned base)
+{
+  for (unsigned child = 0; child < NODES; child++) {
+    if (ghost.graph.children[top] >> child & 1 && nodes_below(child) >> base & 1) {
+      return child;
+    }
+  }
+  return NO_NODE;
+}
+
 static int watched_prepare(Job *job)
 {
+  const GhostJob *self = &ghost_jobs.jobs[number_of(job)];
+
   job_last_call(number_of(job), JOB_PREPARES);
   aio_poll(qemu_get_aio_context(), false); /* it may */
-  return real_of(job)->prepare ? real_of(job)->prepare(job) : 0;
+  if (!real_of(job)->prepare) {
+    return 0;
+  }
+  if (edges_are_in_use()) {
+    return -EBUSY;
+  }
+  restructure_begin();
+  int ret = real_of(job)->prepare(job);
+  unsigned middle = child_towards(self->target, self->source);
+  if (ret == 0 && real_of(job) == &commit_job_driver.job_driver) {
+    move_ghost_parents(self->source, self->target);
+  } else if (ret == 0 && middle != self->source && middle != NO_NODE) {
+    move_ghost_edge(self->target, middle, self->source);
+  }
+  restructure_end();
+  return ret;
 }
 
 static void watched_commit(Job *job)

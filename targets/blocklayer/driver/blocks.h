@@ -86,6 +86,10 @@ void blks_close(void);
 
 /* restructure.c */
 GhostOperation op_replace, op_append, op_drop;
+void restructure_begin(void); /* edges change from here to the end; nothing else does that */
+void restructure_end(void);
+void move_ghost_edge(unsigned parent, unsigned from, unsigned to);
+void move_ghost_parents(unsigned from, unsigned to); /* as bdrv_replace_node() */
 bool quiet_enough_to_attach(unsigned parent, unsigned child);
 
 /* rules_blocks.c */

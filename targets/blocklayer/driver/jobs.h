@@ -57,7 +57,7 @@ void job_last_call(unsigned job, JobCall call);      /* R32, in each of them */
 void jobs_close(void);                               /* end all that are left */
 
 /* blockjobs.c */
-GhostOperation op_backup, op_mirror;
+GhostOperation op_backup, op_mirror, op_commit, op_stream;
 bool any_job_drains(void);               /* from its coroutine, now */
 unsigned jobs_that_drain(unsigned node); /* the same, of this node */
 bool block_jobs_work(void);              /* any that a section may have to wait for */

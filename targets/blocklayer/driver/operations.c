@@ -101,6 +101,8 @@ static const Row rows[OP_COUNT + 1] = {
 
     [OP_BACKUP] = {MAIN, op_backup},
     [OP_MIRROR] = {MAIN, op_mirror},
+    [OP_COMMIT] = {MAIN, op_commit},
+    [OP_STREAM] = {MAIN, op_stream},
 };
 
 static unsigned kind_of(unsigned actor)

@@ -7,7 +7,7 @@ static bool may_restructure(unsigned actor)
   return may_wait_for_requests(actor) && !blocks.restructuring && blocks.changing == 0;
 }
 
-static void restructure_begin(void)
+void restructure_begin(void)
 {
   blocks.used = true;
   blocks.restructuring = true;
@@ -17,7 +17,7 @@ static void restructure_begin(void)
   meet_sections();
 }
 
-static void restructure_end(void)
+void restructure_end(void)
 {
   blocks.draining--;
   blocks.changing--;
@@ -25,14 +25,14 @@ static void restructure_end(void)
   rule_settled();
 }
 
-static void move_ghost_edge(unsigned parent, unsigned from, unsigned to)
+void move_ghost_edge(unsigned parent, unsigned from, unsigned to)
 {
   ghost.graph.children[parent] &= (uint8_t)~(1u << from);
   ghost.graph.children[parent] |= (uint8_t)(1u << to);
 }
 
 /* As bdrv_replace_node(): all users of `from` but those that `to` is, or stands on. */
-static void move_ghost_parents(unsigned from, unsigned to)
+void move_ghost_parents(unsigned from, unsigned to)
 {
   uint32_t below_to = nodes_below(to);
 

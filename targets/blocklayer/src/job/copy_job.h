@@ -6,6 +6,8 @@
  *   backup   nothing
  *   mirror   keeps the source quiet until the job is over, with a drained section that the job
  *            begins from its coroutine: target and source are the same then
+ *   commit   has the users of the source use the target, which is below it
+ *   stream   puts the target, which is above the source, right on top of it
  *
  * The main thread.
  */
@@ -35,6 +37,8 @@ typedef struct MirrorJob {
 
 extern const BlockJobDriver backup_job_driver;
 extern const BlockJobDriver mirror_job_driver;
+extern const BlockJobDriver commit_job_driver;
+extern const BlockJobDriver stream_job_driver;
 
 /* A job of one of the drivers above, or of one made out of it, that is not yet started. It runs in
  * the context of the source. Takes the write lock, so it polls; the caller holds references. */
