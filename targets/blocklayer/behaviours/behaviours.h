@@ -128,13 +128,22 @@
   X(REPLACE_BOTH_DRAINED, replace_between_drained_children_tells_nobody)                           \
   X(REPLACE_DROP_INTERMEDIATE, drop_intermediate_may_poll_while_it_tells_the_parents)
 
+#define PERMISSION_BEHAVIOURS(X)                                                                   \
+  X(GRAPH_UPDATE_PERM_TREE, permissions_that_conflict_deep_down_are_rolled_back)                   \
+  X(GRAPH_SECOND_WRITER, permissions_refuse_a_second_writer)                                       \
+  X(GRAPH_SHOULD_UPDATE_CHILD, replacing_a_node_keeps_the_edge_that_would_close_a_cycle)           \
+  X(GRAPH_PARALLEL_EXCLUSIVE_WRITE, an_exclusive_writer_moves_between_two_filters_of_one_node)     \
+  X(GRAPH_PARALLEL_PERM_UPDATE, permissions_are_updated_in_topological_order)                      \
+  X(GRAPH_APPEND_GREEDY_FILTER, a_filter_that_writes_is_put_under_a_writer)
+
 #define BEHAVIOURS(X)                                                                              \
   AIO_BEHAVIOURS(X)                                                                                \
   HANDLER_BEHAVIOURS(X)                                                                            \
   POOL_BEHAVIOURS(X)                                                                               \
   JOB_BEHAVIOURS(X)                                                                                \
   COROUTINE_BEHAVIOURS(X)                                                                          \
-  MULTITHREAD_BEHAVIOURS(X) DRAIN_BEHAVIOURS(X) DRAIN_REQUEST_BEHAVIOURS(X) REPLACE_BEHAVIOURS(X)
+  MULTITHREAD_BEHAVIOURS(X)                                                                        \
+  DRAIN_BEHAVIOURS(X) DRAIN_REQUEST_BEHAVIOURS(X) REPLACE_BEHAVIOURS(X) PERMISSION_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)

@@ -16,6 +16,7 @@
 static void blk_quiesce(BlockBackend *blk);
 static void blk_unquiesce(BlockBackend *blk);
 static bool blk_busy(BlockBackend *blk);
+static int attach_root(BlockBackend *blk, BlockDriverState *bs);
 static void blk_restart_queued_requests(BlockBackend *blk);
 
 /* ------------------------------------------------------------------ life cycle */
@@ -25,7 +26,10 @@ BlockBackend *blk_new(AioContext *ctx)
   GLOBAL_STATE_CODE();
   BlockBackend *blk = qemu_malloc(sizeof(*blk));
 
-  *blk = (BlockBackend){.refcnt = 1, .ctx = ctx, .queued_requests_lock = QEMU_MUTEX_INITIALIZER};
+  *blk = (BlockBackend){.refcnt = 1,
+                        .ctx = ctx,
+                        .shared_perm = BLK_PERM_ALL,
+                        .queued_requests_lock = QEMU_MUTEX_INITIALIZER};
   return blk;
 }
 
@@ -68,14 +72,42 @@ int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs)
     bdrv_graph_wrlock();
     bool together = blk_get_aio_context(blk) == bdrv_get_aio_context(bs);
     if (together) { /* else somebody has moved one of them while we polled */
-      assert(!blk->root);
-      blk->root = bdrv_root_attach_child(bs, &child_root, blk);
+      ret = attach_root(blk, bs);
     }
     bdrv_graph_wrunlock();
     blk_unquiesce(blk);
     if (together) {
       break;
     }
+  }
+  return ret;
+}
+
+static int attach_root(BlockBackend *blk, BlockDriverState *bs)
+{
+  assert(!blk->root);
+  blk->root = bdrv_root_attach_child(bs, &child_root, blk);
+  int ret = bdrv_child_try_set_perm(blk->root, blk->perm, blk->shared_perm);
+  if (ret < 0) {
+    bdrv_unref_child(blk->root);
+    blk->root = NULL;
+  }
+  return ret;
+}
+
+int blk_set_perm(BlockBackend *blk, uint64_t perm, uint64_t shared_perm)
+{
+  GLOBAL_STATE_CODE();
+  int ret = 0;
+
+  if (blk->root) {
+    bdrv_graph_wrlock();
+    ret = blk->root ? bdrv_child_try_set_perm(blk->root, perm, shared_perm) : 0;
+    bdrv_graph_wrunlock();
+  }
+  if (ret == 0) {
+    blk->perm = perm;
+    blk->shared_perm = shared_perm;
   }
   return ret;
 }

@@ -16,8 +16,10 @@ typedef struct BlockDevOps {
 typedef struct BlkAioNotifier BlkAioNotifier;
 
 typedef struct BlockBackend {
-  unsigned refcnt;           /* main thread */
-  BdrvChild *root;           /* NULL: no medium. As the graph: changed under the write lock */
+  unsigned refcnt; /* main thread */
+  BdrvChild *root; /* NULL: no medium. As the graph: changed under the write lock */
+  uint64_t perm;   /* of its edge to the medium; main thread */
+  uint64_t shared_perm;
   _Atomic(AioContext *) ctx; /* need not be that of the root node */
 
   /* Main thread. May others move the root node, and us with it? Who is told of it, whatever the

@@ -17,8 +17,13 @@ void blk_unref(BlockBackend *blk);
 
 /* Insert `bs` (taking a reference); nothing is inserted. The node comes to the backend's context,
  * or if one of its users does not follow, the backend goes to the node's: 0, or -EPERM if it may
- * not. Polls, because the backend must be quiet when it gets a node that is quiesced. */
+ * not, or if other users of the node do not agree with its permissions. Polls, because the backend
+ * must be quiet when it gets a node that is quiesced. */
 int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs);
+
+/* What it does with its medium, this one and later ones, and lets other users do; at first nothing
+ * and everything. 0, or -EPERM and nothing has changed. Polls if there is a medium. */
+int blk_set_perm(BlockBackend *blk, uint64_t perm, uint64_t shared_perm);
 
 /* Remove the medium, with its node drained. The node returns to the main context unless others want
  * it to stay; the backend does not. Polls. Nothing if there is none. */

@@ -62,7 +62,7 @@ void bdrv_drain_all(void);
 /* ------------------------------------------------------------------ changes (they poll) */
 
 /* What gets an edge between it comes into one context first. False, and nothing has changed: users
- * of both sides do not follow. */
+ * of both sides do not follow, or users of one node would not agree (graph/permissions.c). */
 
 /* Make the edge from `parent` to `old_bs` point to `new_bs`, with both drained; false if there is
  * no such edge any more when the write lock is had. */
@@ -73,8 +73,8 @@ bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
  * there would be a cycle. */
 bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to);
 
-/* Put `bs_new`, which has no child yet, on top of `bs_top`: a filter or an overlay. Its parents
- * become those of `bs_new`. */
+/* Put `bs_new` on top of `bs_top`, of which it is no parent yet: a filter or an overlay. Its
+ * parents become those of `bs_new`. */
 bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top);
 
 /* Take out the nodes from `top` down to the one above `base`: the parents of `top` use `base`.

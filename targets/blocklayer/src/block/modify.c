@@ -13,8 +13,12 @@ static void change_end(BlockDriverState *a, BlockDriverState *b);
 static void let_go(BlockDriverState *a, BlockDriverState *b);
 static void mark_filenames(BlockDriverState *bs, bool old);
 static void update_filenames(BlockDriverState *base);
-static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to);
-static void bdrv_move_edge(BdrvChild *edge, BlockDriverState *to);
+static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to,
+                                     Transaction *tran);
+static void bdrv_move_edge(BdrvChild *edge, BlockDriverState *to, Transaction *tran);
+static bool refresh_perms(BlockDriverState *a, BlockDriverState *b, Transaction *tran);
+
+static const TransactionActionDrv attach_drv;
 
 bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
                            BlockDriverState *new_bs)
@@ -27,7 +31,9 @@ bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
   BdrvChild *edge = bdrv_find_child(parent, old_bs);
   bool possible = edge && !bdrv_is_child(parent, new_bs) && !bdrv_is_below(new_bs, parent);
   if (possible) {
-    bdrv_move_edge(edge, new_bs);
+    Transaction *tran = tran_new();
+    bdrv_move_edge(edge, new_bs, tran);
+    possible = refresh_perms(old_bs, new_bs, tran);
   }
   change_end(old_bs, new_bs);
   return possible;
@@ -39,9 +45,11 @@ bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to)
   if (!change_begin(from, to)) {
     return false;
   }
-  bdrv_replace_node_noperm(from, to);
+  Transaction *tran = tran_new();
+  bdrv_replace_node_noperm(from, to, tran);
+  bool possible = refresh_perms(from, to, tran);
   change_end(from, to);
-  return true;
+  return possible;
 }
 
 bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top)
@@ -50,10 +58,12 @@ bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top)
   if (!change_begin(bs_new, bs_top)) {
     return false;
   }
-  bdrv_attach_child(bs_new, bs_top);
-  bdrv_replace_node_noperm(bs_top, bs_new);
+  Transaction *tran = tran_new();
+  tran_add(tran, &attach_drv, bdrv_attach_child_noperm(bs_new, bs_top));
+  bdrv_replace_node_noperm(bs_top, bs_new, tran);
+  bool possible = refresh_perms(bs_new, bs_top, tran);
   change_end(bs_new, bs_top);
-  return true;
+  return possible;
 }
 
 bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
@@ -65,8 +75,10 @@ bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
   }
   bool possible = top != base && bdrv_is_below(top, base);
   if (possible) {
+    Transaction *tran = tran_new();
     mark_filenames(top, true);
-    bdrv_replace_node_noperm(top, base);
+    bdrv_replace_node_noperm(top, base, tran);
+    possible = refresh_perms(top, base, tran);
     mark_filenames(top, false); /* of those that stay */
   }
   bdrv_graph_wrunlock();
@@ -148,22 +160,66 @@ static bool should_update_child(const BdrvChild *edge, BlockDriverState *to)
   return !bdrv_is_below(to, edge->opaque) && !bdrv_is_child(edge->opaque, to);
 }
 
-static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to)
+static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to,
+                                     Transaction *tran)
 {
   BdrvChild *next;
   for (BdrvChild *edge = from->parents; edge; edge = next) {
     next = edge->next_of_parents;
     if (should_update_child(edge, to)) {
-      bdrv_move_edge(edge, to);
+      bdrv_move_edge(edge, to, tran);
     }
   }
 }
 
-static void bdrv_move_edge(BdrvChild *edge, BlockDriverState *to)
-{
-  BlockDriverState *from = edge->bs;
+/* ------------------------------------------------------------------ all or nothing */
 
+/* After the change, of the new graph. It ends the transaction. */
+static bool refresh_perms(BlockDriverState *a, BlockDriverState *b, Transaction *tran)
+{
+  BdrvNodeList tops = {.count = 2, .nodes = {a, b}};
+  int ret = bdrv_list_refresh_perms(&tops, tran);
+
+  tran_finalize(tran, ret);
+  return ret == 0;
+}
+
+typedef struct MovedEdge {
+  BdrvChild *edge;
+  BlockDriverState *from;
+} MovedEdge;
+
+static void moved_edge_commit(void *opaque)
+{
+  const MovedEdge *moved = opaque;
+  bdrv_schedule_unref(moved->from);
+}
+
+static void moved_edge_abort(void *opaque)
+{
+  const MovedEdge *moved = opaque;
+  BlockDriverState *to = moved->edge->bs;
+
+  bdrv_replace_child_common(moved->edge, moved->from);
+  bdrv_schedule_unref(to);
+}
+
+static const TransactionActionDrv move_drv = {
+    .commit = moved_edge_commit, .abort = moved_edge_abort, .clean = free};
+
+static void bdrv_move_edge(BdrvChild *edge, BlockDriverState *to, Transaction *tran)
+{
+  MovedEdge *moved = qemu_malloc(sizeof(*moved));
+
+  *moved = (MovedEdge){.edge = edge, .from = edge->bs};
   bdrv_ref(to);
   bdrv_replace_child_common(edge, to);
-  bdrv_schedule_unref(from);
+  tran_add(tran, &move_drv, moved);
 }
+
+static void attach_abort(void *opaque)
+{
+  bdrv_unref_child(opaque);
+}
+
+static const TransactionActionDrv attach_drv = {.abort = attach_abort};

@@ -19,6 +19,20 @@ static void bdrv_unlink(BdrvChild *edge);
 BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child)
 {
   GLOBAL_STATE_CODE();
+  BdrvChild *edge = bdrv_attach_child_noperm(parent, child);
+
+  if (parent->drv && parent->drv->bdrv_child_perm && bdrv_child_refresh_perms(parent, edge) < 0) {
+    bdrv_unlink_child(edge);
+    assert(child->refcnt > 1); /* the caller's own is left */
+    child->refcnt--;
+    return NULL;
+  }
+  return edge;
+}
+
+BdrvChild *bdrv_attach_child_noperm(BlockDriverState *parent, BlockDriverState *child)
+{
+  GLOBAL_STATE_CODE();
   assert_bdrv_graph_writable();
   return bdrv_add_edge(parent, child);
 }
@@ -57,7 +71,7 @@ BdrvChild *bdrv_root_attach_child(BlockDriverState *child, const BdrvChildClass 
 static BdrvChild *bdrv_new_edge(const BdrvChildClass *klass, void *opaque)
 {
   BdrvChild *edge = qemu_malloc(sizeof(*edge));
-  *edge = (BdrvChild){.klass = klass, .opaque = opaque};
+  *edge = (BdrvChild){.klass = klass, .opaque = opaque, .shared_perm = BLK_PERM_ALL};
   return edge;
 }
 
@@ -67,7 +81,16 @@ BlockDriverState *bdrv_unlink_child(BdrvChild *edge)
 {
   GLOBAL_STATE_CODE();
   assert_bdrv_graph_writable();
-  return bdrv_unlink_child_unshared(edge);
+  bool had_perms = edge->perm || edge->shared_perm != BLK_PERM_ALL;
+  BlockDriverState *child = bdrv_unlink_child_unshared(edge);
+
+  if (had_perms) {
+    Transaction *tran = tran_new();
+    int ret = bdrv_refresh_perms(child, tran);
+    assert(ret == 0); /* one user less: nobody wants more, nobody shares less */
+    tran_commit(tran);
+  }
+  return child;
 }
 
 BlockDriverState *bdrv_unlink_child_unshared(BdrvChild *edge)

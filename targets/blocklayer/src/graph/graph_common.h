@@ -30,6 +30,14 @@ typedef enum BdrvRequestFlags {
   BDRV_REQ_SERIALISING = 1 << 0, /* no overlapping request at the same time */
 } BdrvRequestFlags;
 
+/* What a user does with a node, and what it lets others do. */
+enum {
+  BLK_PERM_CONSISTENT_READ = 1 << 0,
+  BLK_PERM_WRITE = 1 << 1,
+  BLK_PERM_RESIZE = 1 << 2,
+  BLK_PERM_ALL = (1 << 3) - 1,
+};
+
 /* What a kind of node does. Callbacks may be NULL. */
 typedef struct BlockDriver {
   const char *name;
@@ -40,6 +48,11 @@ typedef struct BlockDriver {
   void (*bdrv_drain_begin)(BlockDriverState *bs);
   void (*bdrv_drain_end)(BlockDriverState *bs);
   void (*bdrv_close)(BlockDriverState *bs); /* the node is drained */
+
+  /* The users of the node do `perm` in all and let others do `shared`: what does it want of this
+   * child, and lets others do with it? Write lock. NULL: nothing, and everything. */
+  void (*bdrv_child_perm)(BlockDriverState *bs, const BdrvChild *edge, uint64_t perm,
+                          uint64_t shared, uint64_t *child_perm, uint64_t *child_shared);
 
   /* I/O: any thread, under the read lock. 0 or a negative errno. */
   int coroutine_fn (*bdrv_co_preadv)(BlockDriverState *bs, int64_t offset, int64_t bytes);
@@ -92,6 +105,10 @@ struct BdrvChild {
   /* How often this edge has quiesced its parent: once for each subtree section of the child that
    * did not come down this edge, and once if the child has any other section. Main thread. */
   unsigned quiesced_parent;
+
+  /* What the parent does with the child and lets others do. Main thread. */
+  uint64_t perm;
+  uint64_t shared_perm;
 
   bool filename_is_old; /* the child has changed, and the parent has yet to be told; main thread */
 

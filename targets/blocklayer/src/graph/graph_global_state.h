@@ -4,6 +4,7 @@
 #define BLOCK_GRAPH_GLOBAL_STATE_H
 
 #include "graph/graph_common.h"
+#include "util/transaction.h"
 
 /* ------------------------------------------------------------------ nodes */
 
@@ -22,14 +23,19 @@ extern const BdrvChildClass child_of_bds;
 
 /*
  * Make `child` a child of `parent`, which it is not yet, and which is not below it. The edge takes
- * a reference. If `child` is quiesced, `parent` must be quiet already: nobody waits here.
+ * a reference. If `child` is quiesced, `parent` must be quiet already: nobody waits here. NULL, and
+ * nothing has changed, if the permissions that `parent` wants are not to be had.
  */
 BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child);
+
+/* The same for who refreshes the permissions afterwards. */
+BdrvChild *bdrv_attach_child_noperm(BlockDriverState *parent, BlockDriverState *child);
 
 /* The same for nodes that no other thread knows yet: no lock. */
 BdrvChild *bdrv_attach_child_unshared(BlockDriverState *parent, BlockDriverState *child);
 
-/* An edge from a user that is no node; as above. The caller keeps it until bdrv_root_unlink(). */
+/* An edge from a user that is no node; as above. The caller keeps it until bdrv_root_unlink(). It
+ * has no permissions yet: bdrv_child_try_set_perm(). */
 BdrvChild *bdrv_root_attach_child(BlockDriverState *child, const BdrvChildClass *klass,
                                   void *opaque);
 
@@ -47,6 +53,23 @@ BlockDriverState *bdrv_unlink_child_unshared(BdrvChild *edge);
  * If `new_bs` is quiesced, the parent must be quiet already.
  */
 void bdrv_replace_child_common(BdrvChild *edge, BlockDriverState *new_bs);
+
+/* ------------------------------------------------------------------ permissions (write lock) */
+
+/* What all users of the node do with it together, and what all of them let others do. */
+void bdrv_get_cumulative_perm(const BlockDriverState *bs, uint64_t *perm, uint64_t *shared);
+
+/*
+ * The users of these nodes have changed: compute anew what they and everything below them want of
+ * their children. 0, or -EPERM if two users of a node do not agree; `tran` undoes it.
+ */
+int bdrv_list_refresh_perms(const BdrvNodeList *tops, Transaction *tran);
+int bdrv_refresh_perms(BlockDriverState *bs, Transaction *tran);
+
+/* A user wants others; the driver of `bs` has changed its mind about a child. 0, or -EPERM, and
+ * nothing has changed. */
+int bdrv_child_try_set_perm(BdrvChild *edge, uint64_t perm, uint64_t shared);
+int bdrv_child_refresh_perms(BlockDriverState *bs, BdrvChild *edge);
 
 /* ------------------------------------------------------------------ quiescing */
 
