@@ -22,6 +22,7 @@ static bool users_agree(const BlockDriverState *bs);
 static void wanted_of_child(BlockDriverState *bs, const BdrvChild *edge, uint64_t *perm,
                             uint64_t *shared);
 static void set_perm(BdrvChild *edge, uint64_t perm, uint64_t shared, Transaction *tran);
+static int set_and_refresh(BdrvChild *edge, uint64_t perm, uint64_t shared);
 
 /* ------------------------------------------------------------------ asking, refreshing */
 
@@ -64,12 +65,8 @@ int bdrv_refresh_perms(BlockDriverState *bs, Transaction *tran)
 int bdrv_child_try_set_perm(BdrvChild *edge, uint64_t perm, uint64_t shared)
 {
   GLOBAL_STATE_CODE();
-  Transaction *tran = tran_new();
-
-  set_perm(edge, perm, shared, tran);
-  int ret = bdrv_refresh_perms(edge->bs, tran);
-  tran_finalize(tran, ret);
-  return ret;
+  bool new = edge->perm != perm || edge->shared_perm != shared;
+  return new ? set_and_refresh(edge, perm, shared) : 0;
 }
 
 int bdrv_child_refresh_perms(BlockDriverState *bs, BdrvChild *edge)
@@ -78,7 +75,18 @@ int bdrv_child_refresh_perms(BlockDriverState *bs, BdrvChild *edge)
   uint64_t perm, shared;
 
   wanted_of_child(bs, edge, &perm, &shared);
-  return bdrv_child_try_set_perm(edge, perm, shared);
+  return set_and_refresh(edge, perm, shared);
+}
+
+/* What is below may have changed its mind although we have not. */
+static int set_and_refresh(BdrvChild *edge, uint64_t perm, uint64_t shared)
+{
+  Transaction *tran = tran_new();
+
+  set_perm(edge, perm, shared, tran);
+  int ret = bdrv_refresh_perms(edge->bs, tran);
+  tran_finalize(tran, ret);
+  return ret;
 }
 
 /* ------------------------------------------------------------------ one node after the other */
