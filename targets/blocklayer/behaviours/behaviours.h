@@ -68,8 +68,17 @@
   X(JOB_IOTHREAD_DRAIN_ALL, job_iothread_drain_all)                                                \
   X(JOB_IOTHREAD_DRAIN, job_iothread_drain)                                                        \
   X(JOB_IOTHREAD_DRAIN_SUBTREE, job_iothread_drain_subtree)                                        \
-  X(JOB_FAILS_IN_RUN, job_fails_in_run)                                                            \
-  X(JOB_FAILS_IN_PREPARE, job_fails_in_prepare)
+  X(JOB_ERROR_DRAIN_ALL, job_error_drain_all)                                                      \
+  X(JOB_ERROR_DRAIN, job_error_drain)                                                              \
+  X(JOB_ERROR_DRAIN_SUBTREE, job_error_drain_subtree)                                              \
+  X(JOB_ERROR_IOTHREAD_DRAIN_ALL, job_error_iothread_drain_all)                                    \
+  X(JOB_ERROR_IOTHREAD_DRAIN, job_error_iothread_drain)                                            \
+  X(JOB_ERROR_IOTHREAD_DRAIN_SUBTREE, job_error_iothread_drain_subtree)                            \
+  X(JOB_SELF_DRAIN_SUCCEEDS, job_self_drain_succeeds)                                              \
+  X(JOB_SELF_DRAIN_KEEPS_MAIN_WAITING, job_self_drain_keeps_main_waiting)                          \
+  X(JOB_SELF_DRAIN_NEVER_BOTH_INSIDE, job_self_drain_never_both_inside)                            \
+  X(JOB_COMMIT_BY_DRAINED_END, job_commit_by_drained_end)                                          \
+  X(JOB_FOLLOWS_ITS_BACKEND, job_follows_its_backend)
 
 #define COROUTINE_BEHAVIOURS(X)                                                                    \
   X(CO_SELF, coroutine_knows_itself)                                                               \

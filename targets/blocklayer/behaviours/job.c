@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviours of block jobs: what a drain does to them, and how they end. */
-#include "behaviours.h"
+#include "nodes.h"
 
-#include "aio/aio_wait.h"
-#include "aio/iothread.h"
-#include "aio/main_loop.h"
-#include "block/block.h"
-#include "graph/graph_lock.h"
+#include "aio/co_sleep.h"
 #include "job/blockjob.h"
 #include "job/job_int.h"
 
@@ -14,10 +10,9 @@
 
 enum { STEP_NS = 1000 };
 
-typedef enum Section { SECTION_NODE, SECTION_ALL, SECTION_SUBTREE } Section;
 typedef enum Failure { FAIL_NOWHERE, FAIL_IN_RUN, FAIL_IN_PREPARE } Failure;
 
-/* A job that reads nothing but is busy until it is told to end. */
+/* A job that reads nothing but is busy, except at its pause points, until it is told to end. */
 typedef struct TestJob {
   BlockJob common;
   Failure failure;
@@ -26,10 +21,11 @@ typedef struct TestJob {
   int commits, aborts, cleans;
 } TestJob;
 
-/* source -> backing, and a target; the job is a parent of source and target. */
+/* overlay -> source -> backing, and a target; the job is a parent of source and target. */
 typedef struct Fixture {
   IOThread *iothread; /* NULL: everything in the main context */
-  BlockDriverState *source, *backing, *target;
+  BlockDriverState *overlay, *source, *backing, *target;
+  BlockBackend *blk; /* of the overlay */
   TestJob *job;
 } Fixture;
 
@@ -41,10 +37,9 @@ static int coroutine_fn test_job_run(Job *common)
   atomic_store(&job->runs, true);
   aio_wait_kick();
   while (!atomic_load(&job->should_end)) {
-    /* Busy for a while, as if a request were in flight; then a place where it may be paused. */
-    aio_co_schedule(common->aio_context, common->co);
-    qemu_coroutine_yield();
-    job_sleep_ns(common, STEP_NS);
+    qemu_co_sleep_ns(STEP_NS); /* as if a request were in flight */
+    job_pause_point(common);
+    assert(qemu_get_current_aio_context() == common->aio_context);
   }
   return job->failure == FAIL_IN_RUN ? -EIO : 0;
 }
@@ -58,6 +53,7 @@ static void coroutine_fn test_job_resume(Job *common)
 
 static void poll_once(void)
 {
+  assert(qemu_in_main_thread());
   aio_poll(qemu_get_aio_context(), false);
 }
 
@@ -105,17 +101,23 @@ static void set_up(Fixture *fixture, bool in_iothread, Failure failure)
 {
   qemu_init_main_loop();
   *fixture = (Fixture){.iothread = in_iothread ? iothread_create() : NULL};
+  fixture->overlay = bdrv_new();
   fixture->source = bdrv_new();
   fixture->backing = bdrv_new();
   fixture->target = bdrv_new();
+  bdrv_attach_child_unshared(fixture->overlay, fixture->source);
   bdrv_attach_child_unshared(fixture->source, fixture->backing);
+  fixture->blk = blk_new(qemu_get_aio_context());
+  blk_insert_bs(fixture->blk, fixture->overlay);
+  if (in_iothread) {
+    AioContext *ctx = iothread_get_aio_context(fixture->iothread);
+    assert(blk_set_aio_context(fixture->blk, ctx) == 0);
+    bdrv_set_aio_context(fixture->target, ctx);
+  }
 
   TestJob *job = (TestJob *)block_job_create(&test_job_driver, NULL, fixture->source);
   block_job_add_bdrv(&job->common, fixture->target);
   job->failure = failure;
-  if (in_iothread) {
-    job_set_aio_context(&job->common.job, iothread_get_aio_context(fixture->iothread));
-  }
   fixture->job = job;
   job_start(&job->common.job);
   AIO_WAIT_WHILE(NULL, !atomic_load(&job->runs));
@@ -125,6 +127,12 @@ static void tear_down(Fixture *fixture, int expected)
 {
   TestJob *job = fixture->job;
 
+  if (fixture->iothread) {
+    /* Everybody who is connected comes back, the target through the job. */
+    assert(blk_set_aio_context(fixture->blk, qemu_get_aio_context()) == 0);
+    assert(bdrv_get_aio_context(fixture->target) == qemu_get_aio_context());
+    assert(job->common.job.aio_context == qemu_get_aio_context());
+  }
   atomic_store(&job->should_end, true);
   assert(job_finish_sync(&job->common.job) == expected);
   AIO_WAIT_WHILE(NULL, job->cleans == 0); /* prepared, committed or aborted, cleaned up: once */
@@ -136,6 +144,8 @@ static void tear_down(Fixture *fixture, int expected)
     iothread_stop(fixture->iothread);
     iothread_destroy(fixture->iothread);
   }
+  blk_unref(fixture->blk);
+  bdrv_unref(fixture->overlay);
   bdrv_unref(fixture->target);
   bdrv_unref(fixture->source);
   bdrv_unref(fixture->backing);
@@ -144,43 +154,13 @@ static void tear_down(Fixture *fixture, int expected)
 
 /* ------------------------------------------------------------------ sections */
 
-static void section_begin(Section section, BlockDriverState *bs)
-{
-  switch (section) {
-  case SECTION_NODE:
-    bdrv_drained_begin(bs);
-    break;
-  case SECTION_ALL:
-    bdrv_drain_all_begin();
-    break;
-  case SECTION_SUBTREE:
-    bdrv_subtree_drained_begin(bs);
-    break;
-  }
-}
-
-static void section_end(Section section, BlockDriverState *bs)
-{
-  switch (section) {
-  case SECTION_NODE:
-    bdrv_drained_end(bs);
-    break;
-  case SECTION_ALL:
-    bdrv_drain_all_end();
-    break;
-  case SECTION_SUBTREE:
-    bdrv_subtree_drained_end(bs);
-    break;
-  }
-}
-
-static void check_paused(Job *job, int pause_count)
+static void check_state(Job *job, int pause_count, bool paused)
 {
   qemu_mutex_lock(&job_mutex);
   assert(job->pause_count == pause_count);
-  assert(!job->busy);
+  assert(job->paused == paused);
+  assert(job->busy == !paused);
   qemu_mutex_unlock(&job_mutex);
-  assert(!job_is_active(job));
 }
 
 static bool is_paused(Job *job)
@@ -191,17 +171,17 @@ static bool is_paused(Job *job)
   return paused;
 }
 
-static void check_section(Job *job, Section section, BlockDriverState *bs)
+static void check_section(Job *job, TestSection section, BlockDriverState *bs)
 {
-  assert(job->pause_count == 0);
-  section_begin(section, bs);
-  check_paused(job, section == SECTION_ALL ? 2 : 1);
-  section_end(section, bs);
-  assert(job->pause_count == 0);
+  check_state(job, 0, false);
+  test_section_begin(section, IN_MAIN, bs);
+  check_state(job, section == TEST_ALL ? 2 : 1, true);
+  test_section_end(section, IN_MAIN, bs);
   AIO_WAIT_WHILE(NULL, is_paused(job)); /* it goes on in its own time */
+  check_state(job, 0, false);
 }
 
-static void job_through_sections(Section section, bool in_iothread)
+static void job_through_sections(TestSection section, bool in_iothread)
 {
   Fixture fixture;
 
@@ -209,57 +189,83 @@ static void job_through_sections(Section section, bool in_iothread)
   Job *job = &fixture.job->common.job;
   check_section(job, section, fixture.source);
   check_section(job, section, fixture.backing);
+  if (section != TEST_NODE) { /* a section of one node does not reach its children */
+    check_section(job, section, fixture.overlay);
+  }
   check_section(job, section, fixture.target);
   tear_down(&fixture, 0);
 }
 
 void job_drain_all(void)
 {
-  job_through_sections(SECTION_ALL, false);
+  job_through_sections(TEST_ALL, false);
 }
 
 void job_drain(void)
 {
-  job_through_sections(SECTION_NODE, false);
+  job_through_sections(TEST_NODE, false);
 }
 
 void job_drain_subtree(void)
 {
-  job_through_sections(SECTION_SUBTREE, false);
+  job_through_sections(TEST_SUBTREE, false);
 }
 
 void job_iothread_drain_all(void)
 {
-  job_through_sections(SECTION_ALL, true);
+  job_through_sections(TEST_ALL, true);
 }
 
 void job_iothread_drain(void)
 {
-  job_through_sections(SECTION_NODE, true);
+  job_through_sections(TEST_NODE, true);
 }
 
 void job_iothread_drain_subtree(void)
 {
-  job_through_sections(SECTION_SUBTREE, true);
+  job_through_sections(TEST_SUBTREE, true);
 }
 
 /* ------------------------------------------------------------------ failures */
 
-static void job_that_fails(Failure failure, bool in_iothread)
+static void job_that_fails(TestSection section, bool in_iothread)
 {
-  Fixture fixture;
+  static const Failure failures[] = {FAIL_IN_RUN, FAIL_IN_PREPARE};
 
-  set_up(&fixture, in_iothread, failure);
-  check_section(&fixture.job->common.job, SECTION_NODE, fixture.source);
-  tear_down(&fixture, -EIO);
+  for (int i = 0; i < 2; i++) {
+    Fixture fixture;
+    set_up(&fixture, in_iothread, failures[i]);
+    check_section(&fixture.job->common.job, section, fixture.source);
+    tear_down(&fixture, -EIO);
+  }
 }
 
-void job_fails_in_run(void)
+void job_error_drain_all(void)
 {
-  job_that_fails(FAIL_IN_RUN, true);
+  job_that_fails(TEST_ALL, false);
 }
 
-void job_fails_in_prepare(void)
+void job_error_drain(void)
 {
-  job_that_fails(FAIL_IN_PREPARE, true);
+  job_that_fails(TEST_NODE, false);
+}
+
+void job_error_drain_subtree(void)
+{
+  job_that_fails(TEST_SUBTREE, false);
+}
+
+void job_error_iothread_drain_all(void)
+{
+  job_that_fails(TEST_ALL, true);
+}
+
+void job_error_iothread_drain(void)
+{
+  job_that_fails(TEST_NODE, true);
+}
+
+void job_error_iothread_drain_subtree(void)
+{
+  job_that_fails(TEST_SUBTREE, true);
 }
