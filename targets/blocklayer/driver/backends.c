@@ -24,15 +24,34 @@ static uint32_t without_medium(void)
   uint32_t mask = 0;
   for (unsigned i = 0; i < BLKS; i++) {
     const GhostBlk *blk = &blocks.blks[i];
-    mask |= (uint32_t)(!blk->blk || (blk->root == NO_NODE && !blk->in_change)) << i;
+    bool free = !blk->blk || (blk->root == NO_NODE && !blk->in_change);
+    mask |= (uint32_t)(free && !blk->exported) << i;
   }
   return mask;
+}
+
+bool blk_insert(unsigned index, unsigned node)
+{
+  create(index);
+  GhostBlk *blk = &blocks.blks[index];
+  blocks.used = true;
+  blocks.changing++;
+  blocks.draining++;
+  blk->in_change = true;
+  bool inserted = blk_insert_bs(blk->blk, ghost.graph.nodes[node]) == 0;
+  if (inserted) {
+    blk->root = (uint8_t)node;
+  }
+  blk->in_change = false;
+  blocks.draining--;
+  blocks.changing--;
+  rule_settled();
+  return inserted;
 }
 
 bool op_insert(unsigned actor, const ds_operation *op)
 {
   unsigned index = choose(op->a, without_medium(), NO_BLK);
-  unsigned node = op->b % NODES;
 
   if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring) {
     return false;
@@ -40,27 +59,26 @@ bool op_insert(unsigned actor, const ds_operation *op)
   if (index != op->a) {
     ds_note("insert blk%u", index);
   }
-  create(index);
-  GhostBlk *blk = &blocks.blks[index];
-  blocks.used = true;
-  blocks.changing++;
-  blocks.draining++;
-  blk->in_change = true;
-  if (blk_insert_bs(blk->blk, ghost.graph.nodes[node]) == 0) {
-    blk->root = (uint8_t)node;
-  }
-  blk->in_change = false;
-  blocks.draining--;
-  blocks.changing--;
-  rule_settled();
+  blk_insert(index, op->b % NODES);
   return true;
+}
+
+/* One that has never been used. */
+unsigned blk_for_export(unsigned operand)
+{
+  uint32_t unused = 0;
+  for (unsigned i = 0; i < BLKS; i++) {
+    unused |= (uint32_t)!blocks.blks[i].blk << i;
+  }
+  return choose(operand, unused, NO_BLK);
 }
 
 static uint32_t with_medium(void)
 {
   uint32_t mask = 0;
   for (unsigned i = 0; i < BLKS; i++) {
-    mask |= (uint32_t)(blocks.blks[i].blk && blocks.blks[i].root != NO_NODE) << i;
+    const GhostBlk *blk = &blocks.blks[i];
+    mask |= (uint32_t)(blk->blk && blk->root != NO_NODE && !blk->exported) << i;
   }
   return mask;
 }
@@ -93,7 +111,7 @@ unsigned blk_choose(unsigned operand)
 {
   uint32_t usable = 0;
   for (unsigned i = 0; i < BLKS; i++) {
-    usable |= (uint32_t)(blocks.blks[i].blk != NULL) << i;
+    usable |= (uint32_t)(blocks.blks[i].blk && !blocks.blks[i].exported) << i;
   }
   unsigned index = choose(operand, usable, NO_BLK);
   if (index != NO_BLK) {

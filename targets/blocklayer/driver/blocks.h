@@ -39,6 +39,7 @@ typedef struct GhostBlk {
   BlockBackend *blk; /* created by the first insert, lives until the end */
   uint8_t root;      /* the node inserted, or NO_NODE */
   bool in_change;    /* an insert or remove is in progress */
+  bool exported;     /* requests come from an export only */
 } GhostBlk;
 
 typedef struct GhostBlocks {
@@ -81,7 +82,9 @@ GhostOperation op_read, op_write, op_aio_read, op_read_on;
 
 /* backends.c */
 GhostOperation op_insert, op_remove;
-unsigned blk_choose(unsigned operand); /* one with a medium, or NO_BLK */
+unsigned blk_for_export(unsigned operand);      /* one without a medium, or NO_BLK */
+bool blk_insert(unsigned index, unsigned node); /* false: refused */
+unsigned blk_choose(unsigned operand);          /* one with a medium, or NO_BLK */
 void blks_close(void);
 
 /* restructure.c */

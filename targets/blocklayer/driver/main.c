@@ -12,6 +12,7 @@
 #include "aio_contexts.h"
 #include "jobs.h"
 #include "colocks.h"
+#include "exports.h"
 #include "rules.h"
 
 #include "aio/main_loop.h"
@@ -50,6 +51,7 @@ static void close_program(void)
   }
   jobs_close(); /* bottom halves may have started some */
   vcpus_join();
+  exports_close();
   moves_close();
   contexts_close();
   rule_conservation();
@@ -63,7 +65,7 @@ static void close_program(void)
 static bool all_ended(void)
 {
   return coroutines_ended() && bottom_halves_ended() && blocks.pending == 0 && vcpus_ended() &&
-         aio_is_quiet();
+         aio_is_quiet() && exports_answered();
 }
 
 int ds_driver_idle(void)
@@ -80,6 +82,7 @@ int ds_driver_idle(void)
   rule_handlers();
   rule_visitors();
   rule_requests();
+  rule_replies();
   bool quiet = ghost.closing && ghost.lock.wrlock_depth == 0 && ds_thread_in_poll(MAIN_THREAD);
   ghost.all_wait =
       quiet && bottom_halves_ended() && vcpus_ended() && aio_is_quiet() && waits_only();

@@ -8,6 +8,7 @@
 #include "aio_contexts.h"
 #include "jobs.h"
 #include "colocks.h"
+#include "exports.h"
 
 enum {
   MAIN = 1 << 0, /* the main thread, outside of coroutines */
@@ -103,6 +104,11 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_MIRROR] = {MAIN, op_mirror},
     [OP_COMMIT] = {MAIN, op_commit},
     [OP_STREAM] = {MAIN, op_stream},
+
+    [OP_NBD_EXPORT] = {MAIN, op_nbd_export},
+    [OP_CONNECT] = {MAIN, op_connect},
+    [OP_SEND] = {EVERYBODY, op_send},
+    [OP_DISCONNECT] = {EVERYBODY, op_disconnect},
 };
 
 static unsigned kind_of(unsigned actor)

@@ -160,6 +160,13 @@ void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque)
   }
 }
 
+bool blk_in_drain(const BlockBackend *blk)
+{
+  IO_CODE();
+  /* Relaxed: the main thread writes it, others learn nothing from it. */
+  return atomic_load_explicit(&blk->quiesce_counter, memory_order_relaxed) > 0;
+}
+
 void blk_set_disable_request_queuing(BlockBackend *blk, bool disable)
 {
   IO_CODE();

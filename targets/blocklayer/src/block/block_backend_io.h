@@ -34,6 +34,9 @@ BlockDriverState *blk_bs(const BlockBackend *blk);
 
 AioContext *blk_get_aio_context(const BlockBackend *blk);
 
+/* Is there a section that keeps the backend quiet? Exact in the main thread only. */
+bool blk_in_drain(const BlockBackend *blk);
+
 /* Never queue requests: only while none is in flight. */
 void blk_set_disable_request_queuing(BlockBackend *blk, bool disable);
 
