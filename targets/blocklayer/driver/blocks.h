@@ -47,6 +47,10 @@ typedef struct GhostBlocks {
   GhostBlk blks[BLKS];
   uint8_t in_driver[NODES]; /* requests that are in the node's driver */
   bool told[NODES];         /* the driver was told that its node is quiesced */
+  uint8_t writing;          /* calls of blk_co_pwritev() in progress */
+  uint8_t written[NODES];   /* writes that the node's driver has carried out */
+  uint8_t settled[NODES];   /* ... when no write was in progress the last time */
+  uint8_t flushed[NODES];   /* ... when its last flush began that is over */
   uint8_t requests;         /* begun and not over; they take the graph's read lock */
   bool sent;                /* any request was */
   uint8_t pending;          /* those of them whose callback is to come */
@@ -78,7 +82,7 @@ void writers_section_has_ended(unsigned actor);
 
 /* requests.c */
 unsigned node_of(const BlockDriverState *bs);
-GhostOperation op_read, op_write, op_aio_read, op_read_on;
+GhostOperation op_read, op_write, op_aio_read, op_read_on, op_flush;
 
 /* backends.c */
 GhostOperation op_insert, op_remove;
@@ -86,6 +90,11 @@ unsigned blk_for_export(unsigned operand);      /* one without a medium, or NO_B
 bool blk_insert(unsigned index, unsigned node); /* false: refused */
 unsigned blk_choose(unsigned operand);          /* one with a medium, or NO_BLK */
 void blks_close(void);
+
+/* loose_nodes.c */
+GhostOperation op_create_node, op_delete_node;
+void loose_nodes_judge(unsigned sections_of_all); /* R21, R22 */
+void loose_nodes_close(void);
 
 /* restructure.c */
 GhostOperation op_replace, op_append, op_drop;
@@ -98,6 +107,7 @@ bool quiet_enough_to_attach(unsigned parent, unsigned child);
 /* rules_blocks.c */
 void rule_section_is_quiet(void);                    /* the begin of one has returned */
 void rule_request_reaches(unsigned node);            /* its driver */
+void rule_flushed(unsigned node, unsigned written);  /* a flush that began after so many writes */
 void rule_callback(unsigned blk);                    /* of a request of this backend */
 void rule_driver_told(unsigned node, bool quiesced); /* by drain_begin or drain_end */
 void rule_settled(void);                             /* counters, edges, references */

@@ -125,9 +125,10 @@ bool op_queue_wake_all(unsigned actor, const ds_operation *op)
   queue_lock(queue);
   ghosts->epoch++;
   if (is_coroutine(actor)) {
-    while (ghosts->count > 0) {
-      queue_leave(queue);
+    if (ghosts->count > 0) {
+      rule_queue_order(queue);
     }
+    ghosts->count = 0; /* all at once: none of them runs before we yield */
     qemu_co_queue_restart_all(&colocks.queues[queue]);
   } else {
     /* One by one: qemu_co_enter_all() ends when the queue is empty, and who is woken may queue

@@ -56,6 +56,7 @@ static void close_program(void)
   contexts_close();
   rule_conservation();
   rule_settled();
+  loose_nodes_close();
   blks_close();
   nodes_close();
   aio_group_close();

@@ -92,6 +92,9 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_SUBMIT] = {MAIN | BQL_VCPU, op_submit},
     [OP_WRLOCK_DRAINED] = {MAIN, op_wrlock_drained},
     [OP_READ_ON] = {COROUTINE, op_read_on},
+    [OP_FLUSH] = {COROUTINE, op_flush},
+    [OP_CREATE_NODE] = {MAIN, op_create_node},
+    [OP_DELETE_NODE] = {MAIN, op_delete_node},
 
     [OP_SET_CONTEXT] = {MAIN, op_set_context},
     [OP_BLK_SET_CONTEXT] = {MAIN, op_blk_set_context},

@@ -12,6 +12,7 @@
 #include "coroutine/coroutine_int.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum {
   WAYS = 4,
@@ -100,6 +101,7 @@ static int watch(BlockDriverState *bs, int64_t offset, int64_t bytes, bool write
                   : bdrv_co_preadv_children(bs, offset, bytes);
   rule_request_reaches(node);
   blocks.in_driver[node]--;
+  blocks.written[node] = (uint8_t)(blocks.written[node] + write);
   return ret;
 }
 
@@ -111,6 +113,22 @@ static int watching_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes)
 static int watching_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
   return watch(bs, offset, bytes, true);
+}
+
+/* Slow, so that something is written meanwhile. */
+static int watching_flush(BlockDriverState *bs)
+{
+  unsigned node = node_of(bs);
+  uint8_t written = blocks.written[node];
+
+  rule_request_reaches(node);
+  blocks.in_driver[node]++;
+  take_time(bs, YIELDING);
+  int ret = bdrv_co_flush_children(bs);
+  rule_request_reaches(node);
+  blocks.in_driver[node]--;
+  blocks.flushed[node] = written;
+  return ret;
 }
 
 static void watching_drain_begin(BlockDriverState *bs)
@@ -131,6 +149,7 @@ const BlockDriver watching_driver = {
     .bdrv_detach_aio_context = node_detach,
     .bdrv_attach_aio_context = node_attach,
     .bdrv_co_pwritev = watching_pwritev,
+    .bdrv_co_flush = watching_flush,
 };
 
 /* ------------------------------------------------------------------ operations */
@@ -230,10 +249,35 @@ bool op_write(unsigned actor, const ds_operation *op)
   }
   actor_waits(actor, "blk_co_pwritev: a section, other requests, or its node");
   request_begins();
+  blocks.writing++;
   int ret = blk_co_pwritev(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_SERIALISING);
   blocks.requests--;
+  if (--blocks.writing == 0) {
+    memcpy(blocks.settled, blocks.written, sizeof(blocks.settled));
+  }
   actor_waits(actor, NULL);
   ds_note("write: %d", ret);
+  return true;
+}
+
+bool op_flush(unsigned actor, const ds_operation *op)
+{
+  BlockBackend *blk = may_send(actor) ? backend(op, "flush") : NULL;
+
+  if (!blk) {
+    return false;
+  }
+  uint8_t written[NODES];
+  memcpy(written, blocks.settled, sizeof(written));
+  actor_waits(actor, "blk_co_flush: a section, another flush, or its node");
+  request_begins();
+  const BlockDriverState *root = blk->root ? blk->root->bs : NULL;
+  int ret = blk_co_flush(blk);
+  blocks.requests--;
+  actor_waits(actor, NULL);
+  if (ret == 0 && root && blk->root && blk->root->bs == root) {
+    rule_flushed(node_of(root), written[node_of(root)]);
+  }
   return true;
 }
 

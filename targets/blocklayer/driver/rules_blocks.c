@@ -65,6 +65,15 @@ void rule_request_reaches(unsigned node)
            "a request is in node%u, which is in a drained section", node);
 }
 
+/* ------------------------------------------------------------------ R29 flushes */
+
+void rule_flushed(unsigned node, unsigned written)
+{
+  DS_CHECK((int8_t)(blocks.flushed[node] - written) >= 0, "R29", "write-not-flushed",
+           "a flush is over that began after %u writes to node%u; its driver has flushed %u",
+           written, node, blocks.flushed[node]);
+}
+
 void rule_callback(unsigned blk)
 {
   unsigned root = blocks.blks[blk].root;
@@ -127,6 +136,11 @@ static void judge_sections(void)
              "the driver of node%u was %s that it is quiesced", i,
              expected > 0 ? "not told" : "never told the end of it");
   }
+  unsigned of_all = 0;
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    of_all += blocks.sections[i].state != SECTION_NONE && blocks.sections[i].kind >= OF_ALL;
+  }
+  loose_nodes_judge(of_all);
   for (unsigned i = 0; i < BLKS; i++) {
     const GhostBlk *blk = &blocks.blks[i];
     if (blk->blk) {

@@ -139,6 +139,7 @@ void blk_remove_bs(BlockBackend *blk)
 BlockDriverState *blk_bs(const BlockBackend *blk)
 {
   IO_CODE();
+  assert_bdrv_graph_readable();
   return blk->root ? blk->root->bs : NULL;
 }
 

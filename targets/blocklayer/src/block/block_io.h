@@ -28,11 +28,12 @@ int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset, int64_t bytes,
                                 BdrvRequestFlags flags);
 int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes,
                                  BdrvRequestFlags flags);
-int coroutine_fn bdrv_co_flush(BdrvChild *child);
+int coroutine_fn bdrv_co_flush(BdrvChild *child); /* what was written before it begins */
 
 /* For drivers: pass the request on to all children, one after the other, until one fails. */
 int coroutine_fn bdrv_co_preadv_children(BlockDriverState *bs, int64_t offset, int64_t bytes);
 int coroutine_fn bdrv_co_pwritev_children(BlockDriverState *bs, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_flush_children(BlockDriverState *bs);
 
 /* ------------------------------------------------------------------ tracked requests */
 

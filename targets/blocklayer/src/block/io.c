@@ -27,12 +27,6 @@ int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes
   return co_request(child->bs, offset, bytes, BDRV_TRACKED_WRITE, flags);
 }
 
-int coroutine_fn bdrv_co_flush(BdrvChild *child)
-{
-  IO_CODE();
-  return co_request(child->bs, 0, 0, BDRV_TRACKED_FLUSH, BDRV_REQ_NONE);
-}
-
 static int coroutine_fn co_request(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                    BdrvTrackedRequestType type, BdrvRequestFlags flags)
 {
@@ -76,7 +70,7 @@ static int coroutine_fn call_driver(BlockDriverState *bs, int64_t offset, int64_
   case BDRV_TRACKED_WRITE:
     return drv->bdrv_co_pwritev ? drv->bdrv_co_pwritev(bs, offset, bytes) : -ENOTSUP;
   case BDRV_TRACKED_FLUSH:
-    return drv->bdrv_co_flush ? drv->bdrv_co_flush(bs) : 0;
+    break; /* flush.c */
   }
   return -EINVAL;
 }
@@ -87,6 +81,7 @@ int coroutine_fn bdrv_co_preadv_children(BlockDriverState *bs, int64_t offset, i
 {
   IO_CODE();
   int ret = 0;
+  assert_bdrv_graph_readable();
   for (BdrvChild *edge = bs->children; edge && ret >= 0; edge = edge->next_sibling) {
     ret = bdrv_co_preadv(edge, offset, bytes, BDRV_REQ_NONE);
   }
@@ -97,6 +92,7 @@ int coroutine_fn bdrv_co_pwritev_children(BlockDriverState *bs, int64_t offset, 
 {
   IO_CODE();
   int ret = 0;
+  assert_bdrv_graph_readable();
   for (BdrvChild *edge = bs->children; edge && ret >= 0; edge = edge->next_sibling) {
     ret = bdrv_co_pwritev(edge, offset, bytes, BDRV_REQ_NONE);
   }

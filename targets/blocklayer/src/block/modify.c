@@ -89,6 +89,7 @@ bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
 
 static void mark_filenames(BlockDriverState *bs, bool old)
 {
+  assert_bdrv_graph_writable();
   for (BdrvChild *edge = bs->parents; edge; edge = edge->next_of_parents) {
     edge->filename_is_old = old && edge->klass->update_filename;
   }
@@ -96,10 +97,12 @@ static void mark_filenames(BlockDriverState *bs, bool old)
 
 static BdrvChild *find_old_filename(BlockDriverState *bs)
 {
+  bdrv_graph_rdlock_main_loop();
   BdrvChild *edge = bs->parents;
   while (edge && !edge->filename_is_old) {
     edge = edge->next_of_parents;
   }
+  bdrv_graph_rdunlock_main_loop();
   return edge;
 }
 

@@ -45,6 +45,7 @@ void coroutine_fn tracked_request_end(BdrvTrackedRequest *req)
     link = &(*link)->next;
   }
   *link = req->next;
+  bs->write_gen += req->type == BDRV_TRACKED_WRITE; /* whatever has become of it */
   qemu_mutex_unlock(&bs->reqs_lock);
 
   /* Without the mutex: nobody finds us any more, so nobody else queues up. */

@@ -3,6 +3,7 @@
 #include "graph/graph.h"
 
 #include "aio/code_category.h"
+#include "graph/graph_lock.h"
 
 static BlockDriverState *all_nodes; /* main thread */
 
@@ -59,6 +60,7 @@ bool bdrv_is_child(const BlockDriverState *parent, const BlockDriverState *child
 BdrvChild *bdrv_find_child(const BlockDriverState *parent, const BlockDriverState *child)
 {
   IO_CODE();
+  assert_bdrv_graph_readable();
   BdrvChild *edge = parent->children;
   while (edge && edge->bs != child) {
     edge = edge->next_sibling;
@@ -83,6 +85,7 @@ bool bdrv_is_below(BlockDriverState *top, const BlockDriverState *bs)
 void bdrv_walk(BlockDriverState *bs, BdrvNodeList *list)
 {
   IO_CODE();
+  assert_bdrv_graph_readable();
   size_t next = list->count; /* `list` is also what is still to be expanded */
 
   bdrv_add_node(list, bs);

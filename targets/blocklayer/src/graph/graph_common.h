@@ -9,6 +9,7 @@
 #ifndef BLOCK_GRAPH_COMMON_H
 #define BLOCK_GRAPH_COMMON_H
 
+#include "colock/co_queue.h"
 #include "coroutine/coroutine.h"
 #include "util/thread.h"
 
@@ -146,6 +147,13 @@ struct BlockDriverState {
   QemuMutex reqs_lock; /* protects the list and the ranges of the requests in it */
   BdrvTrackedRequest *tracked_requests;
   _Atomic unsigned serialising_in_flight;
+
+  /* Flushes; any thread, protected by `reqs_lock`. Writes that are over, and how many of them the
+   * last flush has made lasting; modulo 2^32. */
+  unsigned write_gen;
+  unsigned flushed_gen;
+  bool flush_is_active;
+  CoQueue flush_queue; /* flushes that wait for the end of the active one */
 };
 
 enum { BDRV_WALK_MAX = 64 };

@@ -29,6 +29,7 @@ static int set_and_refresh(BdrvChild *edge, uint64_t perm, uint64_t shared);
 void bdrv_get_cumulative_perm(const BlockDriverState *bs, uint64_t *perm, uint64_t *shared)
 {
   GLOBAL_STATE_CODE();
+  assert_bdrv_graph_readable();
   *perm = 0;
   *shared = BLK_PERM_ALL;
   for (const BdrvChild *edge = bs->parents; edge; edge = edge->next_of_parents) {

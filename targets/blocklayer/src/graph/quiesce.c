@@ -15,6 +15,7 @@
 #include "graph/graph.h"
 
 #include "aio/code_category.h"
+#include "graph/graph_lock_int.h"
 
 /* ------------------------------------------------------------------ one parent */
 
@@ -80,6 +81,7 @@ static void end_driver(BlockDriverState *bs)
 void bdrv_do_drained_begin_quiesce(BlockDriverState *bs)
 {
   GLOBAL_STATE_CODE();
+  poll_forbid(); /* for all who are told */
   bool first_plain = bs->quiesce_counter == bs->recursive_quiesce_counter;
   bool first = bs->quiesce_counter++ == 0;
 
@@ -89,11 +91,13 @@ void bdrv_do_drained_begin_quiesce(BlockDriverState *bs)
   if (first) {
     begin_driver(bs);
   }
+  poll_allow();
 }
 
 void bdrv_do_drained_end_quiesce(BlockDriverState *bs)
 {
   GLOBAL_STATE_CODE();
+  poll_forbid(); /* for all who are told */
   assert(bs->quiesce_counter > bs->recursive_quiesce_counter);
   bool last = --bs->quiesce_counter == 0;
   bool last_plain = bs->quiesce_counter == bs->recursive_quiesce_counter;
@@ -104,6 +108,7 @@ void bdrv_do_drained_end_quiesce(BlockDriverState *bs)
   if (last_plain) {
     end_parents(bs, NULL);
   }
+  poll_allow();
 }
 
 /* ------------------------------------------------------------------ a subtree */
@@ -111,6 +116,7 @@ void bdrv_do_drained_end_quiesce(BlockDriverState *bs)
 void bdrv_do_subtree_begin_quiesce(BlockDriverState *bs, const BdrvChild *from)
 {
   GLOBAL_STATE_CODE();
+  poll_forbid(); /* for all who are told */
   bool first = bs->quiesce_counter++ == 0;
 
   bs->recursive_quiesce_counter++;
@@ -121,11 +127,13 @@ void bdrv_do_subtree_begin_quiesce(BlockDriverState *bs, const BdrvChild *from)
   for (BdrvChild *edge = bs->children; edge; edge = edge->next_sibling) {
     bdrv_do_subtree_begin_quiesce(edge->bs, edge);
   }
+  poll_allow();
 }
 
 void bdrv_do_subtree_end_quiesce(BlockDriverState *bs, const BdrvChild *from)
 {
   GLOBAL_STATE_CODE();
+  poll_forbid(); /* for all who are told */
   for (BdrvChild *edge = bs->children; edge; edge = edge->next_sibling) {
     bdrv_do_subtree_end_quiesce(edge->bs, edge);
   }
@@ -135,6 +143,7 @@ void bdrv_do_subtree_end_quiesce(BlockDriverState *bs, const BdrvChild *from)
     end_driver(bs);
   }
   end_parents(bs, from);
+  poll_allow();
 }
 
 /* ------------------------------------------------------------------ still busy? */
