@@ -18,8 +18,10 @@ enum { OBSERVING_TAIL = 1 << 30 }; /* in machine.observing */
 /* ------------------------------------------------------------------ spin.c */
 
 enum { WATCH_NOT, WATCH_ROUND, WATCH_PROOF, WATCH_PARKED, WATCH_AWAITS };
-/* Points of a thread between two looks; twice as often each in its beginning. */
-enum { SPIN_FIRST_LOOK = 8, SPIN_LOOK_EVERY = 64 };
+/* The first look at a thread is at this point of its own; then so many points lie between two. */
+enum { SPIN_FIRST_LOOK = 32, SPIN_LOOK_EVERY = 64 };
+/* The current thread is about to yield: look then. */
+void spin_yields(ds_machine *m);
 /* The current thread stands at its point number `at`, where a look is due: does it spin? */
 void spin_look(ds_machine *m, uint32_t at);
 /* Somebody has done something: let those go on who wait for it. */

@@ -183,22 +183,6 @@ static uint32_t pick(ds_machine *m, int32_t *horizon)
   return next;
 }
 
-/* The current thread stands at a point. Look whether it spins, if that is due, and whether others
- * may go on that were parked. */
-static void watch(ds_machine *m)
-{
-  const fiber *f = m->current;
-  const uint32_t at = f->position + (uint32_t)(m->fuel_start - m->fuel);
-  const int yields = f->op.kind == DS_EV_YIELD && f->look_at <= at + SPIN_LOOK_EVERY;
-
-  if (f->waits_kind == DS_EV_NONE && (at >= f->look_at || yields)) {
-    spin_look(m, at);
-  }
-  if (m->parked) {
-    spin_wake(m);
-  }
-}
-
 /* Grant the thread that runs now `points` more: only so many at once that no look is missed. */
 static void grant(ds_machine *m, const fiber *f, uint32_t position, int32_t points)
 {
@@ -220,9 +204,14 @@ __attribute__((noinline)) void schedule(ds_machine *m)
     relaxed_finish(m);
     m->fuel--;
   }
-  watch(m);
+  const uint32_t at = from->position + (uint32_t)(m->fuel_start - m->fuel);
+  if (UNLIKELY(at >= from->look_at) && from->waits_kind == DS_EV_NONE) {
+    spin_look(m, at);
+  }
+  if (UNLIKELY(m->parked)) {
+    spin_wake(m);
+  }
   if (m->fuel_later > 0 && m->fuel <= 0) { /* nobody else is to be asked yet */
-    const uint32_t at = from->position + (uint32_t)(m->fuel_start - m->fuel);
     grant(m, from, at, m->fuel_later);
     return;
   }

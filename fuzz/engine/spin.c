@@ -30,7 +30,8 @@
 enum {
   LOOP_POINTS_MOST = 32, /* a longer loop is not seen */
   OBJECTS_MOST = 16,
-  TRIES = 3,            /* times round, if they differ */
+  ROUNDS = 4,           /* times at the head before it is looked at closely */
+  TRIES = 3,            /* times round then, if they differ */
   REST_MOST = 5,        /* doublings of the time until the next look */
   BYTES_MOST = 2 << 20, /* looked at in one run */
   PLACES = (int)(sizeof((ds_waiter *)0)->pc / sizeof(uint64_t)),
@@ -50,7 +51,8 @@ struct spin { /* the loop of one thread */
   standpoint stand;
   watched last; /* what the operation before this point was about */
   uint32_t object_count, place_count;
-  uint32_t tries, rest; /* proofs begun; doublings of the time until the next look */
+  uint32_t rounds, tries,
+      rest; /* times at the head; proofs begun; doublings of the time until the next look */
   watched objects[OBJECTS_MOST];
   uint64_t places[PLACES];
 };
@@ -151,12 +153,7 @@ static int may_look(const ds_machine *m)
 
 static uint32_t next_look(uint32_t at)
 {
-  uint32_t next = SPIN_FIRST_LOOK;
-
-  while (next <= at && next < SPIN_LOOK_EVERY) {
-    next *= 2;
-  }
-  return next > at ? next : (at / SPIN_LOOK_EVERY + 1) * SPIN_LOOK_EVERY;
+  return at < SPIN_FIRST_LOOK ? SPIN_FIRST_LOOK : (at / SPIN_LOOK_EVERY + 1) * SPIN_LOOK_EVERY;
 }
 
 static void stop_watching(fiber *f, uint32_t at)
@@ -200,6 +197,10 @@ static void park(ds_machine *m, fiber *f)
 /* The thread stands at the head of the loop again. */
 static void look_at_head(ds_machine *m, fiber *f, spin *s, uint32_t at)
 {
+  if (f->watch == WATCH_ROUND && ++s->rounds < ROUNDS) {
+    begin_round(m, f, s);
+    return;
+  }
   if (!may_look(m)) {
     give_up(f, s, at);
     return;
@@ -221,6 +222,16 @@ static void look_at_head(ds_machine *m, fiber *f, spin *s, uint32_t at)
   begin_round(m, f, s);
 }
 
+void spin_yields(ds_machine *m)
+{
+  fiber *f = m->current;
+  const uint32_t at = f->position + (uint32_t)(m->fuel_start - m->fuel) + 1;
+
+  if (f->look_at <= at + SPIN_LOOK_EVERY) { /* it is not left alone */
+    f->look_at = at < f->look_at ? at : f->look_at;
+  }
+}
+
 void spin_look(ds_machine *m, uint32_t at)
 {
   fiber *f = m->current;
@@ -237,7 +248,7 @@ void spin_look(ds_machine *m, uint32_t at)
   f->look_at = at + 1;
   if (f->watch == WATCH_NOT) {
     s->rest = f->spun ? s->rest : 1;
-    s->tries = 0;
+    s->rounds = s->tries = 0;
     f->spun = 1;
     f->watch = WATCH_ROUND;
     s->head = f->op;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Simulated pthreads: create, join, detach, self, yield, thread-specific data, errno. */
 #include "inject.h"
+#include "liveness.h"
 #include "memory.h"
 
 #include <errno.h>
@@ -125,6 +126,7 @@ int sim_yield(void)
   ds_machine *m = ds_current;
 
   m->current->yielded = 1;
+  spin_yields(m);
   ask_soon(m);
   point(m, DS_EV_YIELD, NULL, CALLER);
   m->current->yielded = 0;
