@@ -145,6 +145,31 @@
   X(GRAPH_PARALLEL_PERM_UPDATE, permissions_are_updated_in_topological_order)                      \
   X(GRAPH_APPEND_GREEDY_FILTER, a_filter_that_writes_is_put_under_a_writer)
 
+#define IOTHREAD_BEHAVIOURS(X)                                                                     \
+  X(SYNC_PREAD, sync_pread)                                                                        \
+  X(SYNC_PWRITE, sync_pwrite)                                                                      \
+  X(SYNC_PREADV, sync_preadv)                                                                      \
+  X(SYNC_PWRITEV, sync_pwritev)                                                                    \
+  X(SYNC_PREADV_PART, sync_preadv_part)                                                            \
+  X(SYNC_PWRITEV_PART, sync_pwritev_part)                                                          \
+  X(SYNC_PWRITE_COMPRESSED, sync_pwrite_compressed)                                                \
+  X(SYNC_PWRITE_ZEROES, sync_pwrite_zeroes)                                                        \
+  X(SYNC_LOAD_VMSTATE, sync_load_vmstate)                                                          \
+  X(SYNC_SAVE_VMSTATE, sync_save_vmstate)                                                          \
+  X(SYNC_PDISCARD, sync_pdiscard)                                                                  \
+  X(SYNC_TRUNCATE, sync_truncate)                                                                  \
+  X(SYNC_BLOCK_STATUS, sync_block_status)                                                          \
+  X(SYNC_FLUSH, sync_flush)                                                                        \
+  X(SYNC_CHECK, sync_check)                                                                        \
+  X(SYNC_ACTIVATE, sync_activate)                                                                  \
+  X(ATTACH_SECOND_NODE, attach_second_node)                                                        \
+  X(ATTACH_PRESERVE_BLK_CTX, attach_preserve_blk_ctx)                                              \
+  X(PROPAGATE_BASIC, propagate_basic)                                                              \
+  X(PROPAGATE_DIAMOND, propagate_diamond)                                                          \
+  X(PROPAGATE_MIRROR, propagate_mirror)
+
+#define EXPORT_BEHAVIOURS(X) X(EXPORT_MOVES, export_moves_with_its_client)
+
 #define BEHAVIOURS(X)                                                                              \
   AIO_BEHAVIOURS(X)                                                                                \
   HANDLER_BEHAVIOURS(X)                                                                            \
@@ -152,7 +177,9 @@
   JOB_BEHAVIOURS(X)                                                                                \
   COROUTINE_BEHAVIOURS(X)                                                                          \
   MULTITHREAD_BEHAVIOURS(X)                                                                        \
-  DRAIN_BEHAVIOURS(X) DRAIN_REQUEST_BEHAVIOURS(X) REPLACE_BEHAVIOURS(X) PERMISSION_BEHAVIOURS(X)
+  DRAIN_BEHAVIOURS(X)                                                                              \
+  DRAIN_REQUEST_BEHAVIOURS(X)                                                                      \
+  REPLACE_BEHAVIOURS(X) PERMISSION_BEHAVIOURS(X) IOTHREAD_BEHAVIOURS(X) EXPORT_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)

@@ -35,6 +35,54 @@ int coroutine_fn bdrv_co_preadv_children(BlockDriverState *bs, int64_t offset, i
 int coroutine_fn bdrv_co_pwritev_children(BlockDriverState *bs, int64_t offset, int64_t bytes);
 int coroutine_fn bdrv_co_flush_children(BlockDriverState *bs);
 
+/* May the range be asked for? 0, or as above. */
+int bdrv_check_request(const BlockDriverState *bs, int64_t offset, int64_t bytes);
+
+/* The same for a part of a vector of `qiov_bytes`: -EINVAL if it goes beyond that. */
+int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset, int64_t bytes,
+                                     int64_t qiov_bytes, int64_t qiov_offset,
+                                     BdrvRequestFlags flags);
+int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset, int64_t bytes,
+                                      int64_t qiov_bytes, int64_t qiov_offset,
+                                      BdrvRequestFlags flags);
+
+/* Others, under the same conditions. -ENOTSUP if the driver cannot; discarding what it does not
+ * discard succeeds, and what it knows nothing of is allocated: 1. A read-only node is not
+ * truncated: -EACCES, and not to less than nothing: -EINVAL. */
+int coroutine_fn bdrv_co_pwritev_compressed(BdrvChild *child, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_block_status(BdrvChild *child, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_load_vmstate(BdrvChild *child, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_save_vmstate(BdrvChild *child, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t length);
+int coroutine_fn bdrv_co_check(BdrvChild *child);
+int coroutine_fn bdrv_co_activate(BdrvChild *child);
+
+/*
+ * All of them for who is no coroutine: carried out in the node's context, under the read lock,
+ * while the caller polls. Main thread, or the home thread of the node's context; not in a drained
+ * section of the node, and with no lock.
+ */
+int bdrv_pread(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_pwrite(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_preadv(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_pwritev(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_preadv_part(BdrvChild *child, int64_t offset, int64_t bytes, int64_t qiov_bytes,
+                     int64_t qiov_offset);
+int bdrv_pwritev_part(BdrvChild *child, int64_t offset, int64_t bytes, int64_t qiov_bytes,
+                      int64_t qiov_offset);
+int bdrv_pwrite_compressed(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_pwrite_zeroes(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_pdiscard(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_block_status(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_load_vmstate(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_save_vmstate(BdrvChild *child, int64_t offset, int64_t bytes);
+int bdrv_truncate(BdrvChild *child, int64_t length);
+int bdrv_flush(BdrvChild *child);
+int bdrv_check(BdrvChild *child);
+int bdrv_activate(BdrvChild *child);
+
 /* ------------------------------------------------------------------ tracked requests */
 
 /* Enter the node's list; leave it and wake who waited for that. */

@@ -9,7 +9,6 @@
 
 static int co_request(BlockDriverState *bs, int64_t offset, int64_t bytes,
                       BdrvTrackedRequestType type, BdrvRequestFlags flags);
-static int check_request(const BlockDriverState *bs, int64_t offset, int64_t bytes);
 static int call_driver(BlockDriverState *bs, int64_t offset, int64_t bytes,
                        BdrvTrackedRequestType type);
 
@@ -34,7 +33,7 @@ static int coroutine_fn co_request(BlockDriverState *bs, int64_t offset, int64_t
 
   assert_bdrv_graph_readable();
   bdrv_inc_in_flight(bs);
-  int ret = check_request(bs, offset, bytes);
+  int ret = bdrv_check_request(bs, offset, bytes);
   if (ret < 0) {
     bdrv_dec_in_flight(bs);
     return ret;
@@ -51,8 +50,9 @@ static int coroutine_fn co_request(BlockDriverState *bs, int64_t offset, int64_t
   return ret;
 }
 
-static int check_request(const BlockDriverState *bs, int64_t offset, int64_t bytes)
+int bdrv_check_request(const BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
+  IO_CODE();
   if (!bs->drv) {
     return -ENOMEDIUM;
   }

@@ -59,6 +59,16 @@ typedef struct BlockDriver {
   int coroutine_fn (*bdrv_co_preadv)(BlockDriverState *bs, int64_t offset, int64_t bytes);
   int coroutine_fn (*bdrv_co_pwritev)(BlockDriverState *bs, int64_t offset, int64_t bytes);
   int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
+  int coroutine_fn (*bdrv_co_pwritev_compressed)(BlockDriverState *bs, int64_t offset,
+                                                 int64_t bytes);
+  int coroutine_fn (*bdrv_co_pwrite_zeroes)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+  int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+  int coroutine_fn (*bdrv_co_truncate)(BlockDriverState *bs, int64_t zero, int64_t length);
+  int coroutine_fn (*bdrv_co_block_status)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+  int coroutine_fn (*bdrv_co_load_vmstate)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+  int coroutine_fn (*bdrv_co_save_vmstate)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+  int coroutine_fn (*bdrv_co_check)(BlockDriverState *bs);
+  int coroutine_fn (*bdrv_co_invalidate_cache)(BlockDriverState *bs);
 
   /* Context change: detach with no request in flight, parents before children; attach children
    * before parents. */
@@ -122,6 +132,9 @@ struct BlockDriverState {
   const BlockDriver *drv; /* NULL: a bare node of the graph */
   void *opaque;           /* the driver's */
   unsigned refcnt;        /* main thread */
+
+  bool read_only;      /* these two: while nothing is in flight */
+  bool ignore_discard; /* succeed without asking the driver */
 
   BdrvChild *children;         /* edges down, newest first */
   BdrvChild *parents;          /* edges up, newest first */
