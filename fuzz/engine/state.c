@@ -18,9 +18,11 @@ static READS_WHOLE_STACKS uint64_t stir_bytes(uint64_t hash, uintptr_t from, uin
   const uint64_t *words = (const uint64_t *)((from + 7) & ~(uintptr_t)7);
   const size_t count = end > (uintptr_t)words ? (end - (uintptr_t)words) / sizeof *words : 0;
 
+  reading_whole_stacks_begins();
   for (size_t i = 0; i < count; i++) {
     hash = stir(hash, words[i]);
   }
+  reading_whole_stacks_ends(&hash, sizeof hash);
   *looked_at += count * sizeof *words;
   return hash;
 }
@@ -45,9 +47,11 @@ static _Unwind_Reason_Code in_frame(struct _Unwind_Context *context, void *argum
   }
   s->at->frame = _Unwind_GetCFA(context);
   s->at->registers = stir(1, pc);
+  reading_whole_stacks_begins();
   for (size_t i = 0; i < sizeof preserved / sizeof *preserved; i++) {
     s->at->registers = stir(s->at->registers, _Unwind_GetGR(context, preserved[i]));
   }
+  reading_whole_stacks_ends(&s->at->registers, sizeof s->at->registers); /* some hold nothing */
   return _URC_END_OF_STACK;
 }
 
