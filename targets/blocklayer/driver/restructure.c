@@ -113,5 +113,9 @@ bool quiet_enough_to_attach(unsigned parent, unsigned child)
     return true;
   }
   bool child_is = covered(child, OF_NODE);
-  return !(child_is && !covered(parent, OF_NODE)) && !(!child_is && covered(parent, OF_SUBTREE));
+  bool all_are = true;
+  for (unsigned node = 0; node < NODES; node++) {
+    all_are &= !(nodes_below(child) >> node & 1) || covered(node, OF_NODE);
+  }
+  return !(child_is && !covered(parent, OF_NODE)) && !(!all_are && covered(parent, OF_SUBTREE));
 }

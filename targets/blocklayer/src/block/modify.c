@@ -8,9 +8,16 @@
 #include "aio/code_category.h"
 #include "graph/graph_lock.h"
 
-static bool change_begin(BlockDriverState *a, BlockDriverState *b);
-static void change_end(BlockDriverState *a, BlockDriverState *b);
-static void let_go(BlockDriverState *a, BlockDriverState *b);
+/* Two nodes that are drained: users of `a`, or `a` itself, will use `b`. */
+typedef struct GraphChange {
+  BlockDriverState *a, *b;
+  bool subtree; /* so is all that is below b */
+} GraphChange;
+
+static bool change_begin(GraphChange *change, BlockDriverState *a, BlockDriverState *b);
+static void change_end(const GraphChange *change);
+static void sections_end(const GraphChange *change);
+static void let_go(const GraphChange *change);
 static void mark_filenames(BlockDriverState *bs, bool old);
 static void update_filenames(BlockDriverState *base);
 static void bdrv_replace_node_noperm(BlockDriverState *from, BlockDriverState *to,
@@ -25,7 +32,9 @@ bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
 {
   GLOBAL_STATE_CODE();
 
-  if (!change_begin(old_bs, new_bs)) {
+  GraphChange change;
+
+  if (!change_begin(&change, old_bs, new_bs)) {
     return false;
   }
   BdrvChild *edge = bdrv_find_child(parent, old_bs);
@@ -35,34 +44,38 @@ bool bdrv_replace_child_bs(BlockDriverState *parent, BlockDriverState *old_bs,
     bdrv_move_edge(edge, new_bs, tran);
     possible = refresh_perms(old_bs, new_bs, tran);
   }
-  change_end(old_bs, new_bs);
+  change_end(&change);
   return possible;
 }
 
 bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to)
 {
   GLOBAL_STATE_CODE();
-  if (!change_begin(from, to)) {
+  GraphChange change;
+
+  if (!change_begin(&change, from, to)) {
     return false;
   }
   Transaction *tran = tran_new();
   bdrv_replace_node_noperm(from, to, tran);
   bool possible = refresh_perms(from, to, tran);
-  change_end(from, to);
+  change_end(&change);
   return possible;
 }
 
 bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top)
 {
   GLOBAL_STATE_CODE();
-  if (!change_begin(bs_new, bs_top)) {
+  GraphChange change;
+
+  if (!change_begin(&change, bs_new, bs_top)) {
     return false;
   }
   Transaction *tran = tran_new();
   tran_add(tran, &attach_drv, bdrv_attach_child_noperm(bs_new, bs_top));
   bdrv_replace_node_noperm(bs_top, bs_new, tran);
   bool possible = refresh_perms(bs_new, bs_top, tran);
-  change_end(bs_new, bs_top);
+  change_end(&change);
   return possible;
 }
 
@@ -70,7 +83,9 @@ bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
 {
   GLOBAL_STATE_CODE();
 
-  if (!change_begin(top, base)) {
+  GraphChange change;
+
+  if (!change_begin(&change, top, base)) {
     return false;
   }
   bool possible = top != base && bdrv_is_below(top, base);
@@ -83,7 +98,7 @@ bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
   }
   bdrv_graph_wrunlock();
   update_filenames(base); /* polls; both are still drained, so the parents do nothing else */
-  let_go(top, base);
+  let_go(&change);
   return possible;
 }
 
@@ -120,38 +135,53 @@ static void update_filenames(BlockDriverState *base)
 
 /* Both are drained before the lock is taken, because draining polls: requests wait for the read
  * lock. False: they cannot come into one context. */
-static bool change_begin(BlockDriverState *a, BlockDriverState *b)
+static bool change_begin(GraphChange *change, BlockDriverState *a, BlockDriverState *b)
 {
+  *change = (GraphChange){.a = a, .b = b};
   bdrv_ref(a);
   bdrv_ref(b);
   while (bdrv_unite_aio_contexts(b, a) == 0) {
+    /* A section of a subtree that a new parent of `b` is in comes down to all that is below `b`,
+     * and nobody waits under the lock: it has to be quiet before. */
+    change->subtree = a->recursive_quiesce_counter > 0;
     bdrv_drained_begin(a);
     bdrv_drained_begin(b);
+    if (change->subtree) {
+      bdrv_subtree_drained_begin(b);
+    }
     bdrv_graph_wrlock();
-    if (bdrv_get_aio_context(a) == bdrv_get_aio_context(b)) {
+    bool still = change->subtree || a->recursive_quiesce_counter == 0;
+    if (still && bdrv_get_aio_context(a) == bdrv_get_aio_context(b)) {
       return true;
     }
-    bdrv_graph_wrunlock(); /* somebody has moved one of them while we polled */
-    bdrv_drained_end(b);
-    bdrv_drained_end(a);
+    bdrv_graph_wrunlock(); /* while we polled, somebody has moved one of them or drained more */
+    sections_end(change);
   }
   bdrv_unref(b);
   bdrv_unref(a);
   return false;
 }
 
-static void change_end(BlockDriverState *a, BlockDriverState *b)
+static void change_end(const GraphChange *change)
 {
   bdrv_graph_wrunlock();
-  let_go(a, b);
+  let_go(change);
 }
 
-static void let_go(BlockDriverState *a, BlockDriverState *b)
+static void sections_end(const GraphChange *change)
 {
-  bdrv_drained_end(b);
-  bdrv_drained_end(a);
-  bdrv_unref(b);
-  bdrv_unref(a);
+  if (change->subtree) {
+    bdrv_subtree_drained_end(change->b);
+  }
+  bdrv_drained_end(change->b);
+  bdrv_drained_end(change->a);
+}
+
+static void let_go(const GraphChange *change)
+{
+  sections_end(change);
+  bdrv_unref(change->b);
+  bdrv_unref(change->a);
 }
 
 /* Not if the edge would close a cycle, or be a second one to the same child. */
