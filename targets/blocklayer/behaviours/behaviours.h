@@ -170,6 +170,9 @@
 
 #define EXPORT_BEHAVIOURS(X) X(EXPORT_MOVES, export_moves_with_its_client)
 
+#define CONTEXT_OF_NODE_BEHAVIOURS(X)                                                              \
+  X(DRAIN_SET_AIO_CONTEXT, node_that_nobody_uses_changes_its_context)
+
 #define BEHAVIOURS(X)                                                                              \
   AIO_BEHAVIOURS(X)                                                                                \
   HANDLER_BEHAVIOURS(X)                                                                            \
@@ -179,7 +182,11 @@
   MULTITHREAD_BEHAVIOURS(X)                                                                        \
   DRAIN_BEHAVIOURS(X)                                                                              \
   DRAIN_REQUEST_BEHAVIOURS(X)                                                                      \
-  REPLACE_BEHAVIOURS(X) PERMISSION_BEHAVIOURS(X) IOTHREAD_BEHAVIOURS(X) EXPORT_BEHAVIOURS(X)
+  REPLACE_BEHAVIOURS(X)                                                                            \
+  PERMISSION_BEHAVIOURS(X)                                                                         \
+  IOTHREAD_BEHAVIOURS(X)                                                                           \
+  EXPORT_BEHAVIOURS(X)                                                                             \
+  CONTEXT_OF_NODE_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)

@@ -345,3 +345,29 @@ void drain_covers_an_overlay_of_a_drained_node(void)
   bdrv_unref(base_bs);
   qemu_cleanup_main_loop();
 }
+
+/* ------------------------------------------------------------------ set_aio_context */
+
+void node_that_nobody_uses_changes_its_context(void)
+{
+  TestNode node = {0};
+
+  qemu_init_main_loop();
+  IOThread *a = iothread_create();
+  IOThread *b = iothread_create();
+  BlockDriverState *bs = test_node_new(&node);
+  AioContext *contexts[] = {iothread_get_aio_context(a), iothread_get_aio_context(b),
+                            qemu_get_aio_context()};
+
+  for (unsigned i = 0; i < sizeof(contexts) / sizeof(*contexts); i++) {
+    assert(bdrv_try_change_aio_context(bs, contexts[i], NULL) == 0);
+    assert(bdrv_get_aio_context(bs) == contexts[i]);
+    assert(bs->quiesce_counter == 0 && node.drain_count == 0);
+  }
+  bdrv_unref(bs);
+  iothread_stop(a);
+  iothread_stop(b);
+  iothread_destroy(a);
+  iothread_destroy(b);
+  qemu_cleanup_main_loop();
+}

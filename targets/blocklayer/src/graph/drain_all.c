@@ -17,9 +17,7 @@ void bdrv_drain_all_begin_nopoll(void)
   GLOBAL_STATE_CODE();
   assert(!qemu_in_coroutine());
   drain_all_sections++;
-  for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
-    bdrv_do_drained_begin_quiesce(bs);
-  }
+  bdrv_do_all_begin_quiesce();
 }
 
 /* Each node is asked itself, so nobody asks his parents that are nodes. */
@@ -46,9 +44,7 @@ void bdrv_do_drain_all_end(void)
 {
   GLOBAL_STATE_CODE();
   assert(drain_all_sections > 0);
-  for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
-    bdrv_do_drained_end_quiesce(bs);
-  }
+  bdrv_do_all_end_quiesce();
   drain_all_sections--;
 }
 

@@ -81,6 +81,10 @@ int bdrv_child_refresh_perms(BlockDriverState *bs, BdrvChild *edge);
 void bdrv_do_drained_begin_quiesce(BlockDriverState *bs);
 void bdrv_do_drained_end_quiesce(BlockDriverState *bs);
 
+/* The same for every node. */
+void bdrv_do_all_begin_quiesce(void);
+void bdrv_do_all_end_quiesce(void);
+
 /*
  * The same for everything below too. Each such section is told to all parents of each node but the
  * one that it comes from: `from` is the edge that leads here, NULL at the top. End: children

@@ -78,10 +78,8 @@ static void end_driver(BlockDriverState *bs)
 
 /* ------------------------------------------------------------------ one node */
 
-void bdrv_do_drained_begin_quiesce(BlockDriverState *bs)
+static void begin_quiesce(BlockDriverState *bs)
 {
-  GLOBAL_STATE_CODE();
-  poll_forbid(); /* for all who are told */
   bool first_plain = bs->quiesce_counter == bs->recursive_quiesce_counter;
   bool first = bs->quiesce_counter++ == 0;
 
@@ -91,13 +89,10 @@ void bdrv_do_drained_begin_quiesce(BlockDriverState *bs)
   if (first) {
     begin_driver(bs);
   }
-  poll_allow();
 }
 
-void bdrv_do_drained_end_quiesce(BlockDriverState *bs)
+static void end_quiesce(BlockDriverState *bs)
 {
-  GLOBAL_STATE_CODE();
-  poll_forbid(); /* for all who are told */
   assert(bs->quiesce_counter > bs->recursive_quiesce_counter);
   bool last = --bs->quiesce_counter == 0;
   bool last_plain = bs->quiesce_counter == bs->recursive_quiesce_counter;
@@ -107,6 +102,42 @@ void bdrv_do_drained_end_quiesce(BlockDriverState *bs)
   }
   if (last_plain) {
     end_parents(bs, NULL);
+  }
+}
+
+void bdrv_do_drained_begin_quiesce(BlockDriverState *bs)
+{
+  GLOBAL_STATE_CODE();
+  poll_forbid(); /* for all who are told */
+  begin_quiesce(bs);
+  poll_allow();
+}
+
+void bdrv_do_drained_end_quiesce(BlockDriverState *bs)
+{
+  GLOBAL_STATE_CODE();
+  poll_forbid(); /* for all who are told */
+  end_quiesce(bs);
+  poll_allow();
+}
+
+/* Every writer does it twice: the poll is forbidden once. */
+void bdrv_do_all_begin_quiesce(void)
+{
+  GLOBAL_STATE_CODE();
+  poll_forbid();
+  for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
+    begin_quiesce(bs);
+  }
+  poll_allow();
+}
+
+void bdrv_do_all_end_quiesce(void)
+{
+  GLOBAL_STATE_CODE();
+  poll_forbid();
+  for (BlockDriverState *bs = bdrv_first_node(); bs; bs = bs->next_node) {
+    end_quiesce(bs);
   }
   poll_allow();
 }
@@ -188,7 +219,7 @@ bool bdrv_drain_poll(BlockDriverState *bs, bool recursive, const BdrvChild *from
 
 static void child_of_bds_drained_begin(BdrvChild *edge)
 {
-  bdrv_do_drained_begin_quiesce(edge->opaque);
+  begin_quiesce(edge->opaque); /* on the way up: poll_forbid() has been done */
 }
 
 static bool child_of_bds_drained_poll(BdrvChild *edge)
@@ -198,7 +229,7 @@ static bool child_of_bds_drained_poll(BdrvChild *edge)
 
 static void child_of_bds_drained_end(BdrvChild *edge)
 {
-  bdrv_do_drained_end_quiesce(edge->opaque);
+  end_quiesce(edge->opaque);
 }
 
 static AioContext *child_of_bds_get_parent_aio_context(BdrvChild *edge)
