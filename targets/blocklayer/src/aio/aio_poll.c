@@ -45,16 +45,18 @@ bool aio_poll(AioContext *ctx, bool blocking)
 void aio_poll_announce(AioContext *ctx, AioPoll *poll, unsigned who)
 {
   poll->who = who;
-  poll->timeout_ms = 0;
-  aio_handlers_visit(ctx, &poll->handlers);
-  poll->deadline_ns = aio_timers_deadline_ns(ctx);
   if (who) {
     ctx->pollers += who;
     /* Relaxed: fence P orders it before the look for work. */
     atomic_store_explicit(&ctx->notify_me, ctx->pollers, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst); /* P: announce, then look. Pairs with N. */
-    poll->timeout_ms = aio_compute_timeout(ctx, poll->deadline_ns);
   }
+  /* Behind P, too: who changes handlers or timers and sees no poller relies on us to look at them.
+   * That it sets `notified` is not enough: another notifier may set it again, and we see only what
+   * that one has done when we accept it. */
+  aio_handlers_visit(ctx, &poll->handlers);
+  poll->deadline_ns = aio_timers_deadline_ns(ctx);
+  poll->timeout_ms = who ? aio_compute_timeout(ctx, poll->deadline_ns) : 0;
 }
 
 void aio_poll_sleep(AioPoll *aio_poll)

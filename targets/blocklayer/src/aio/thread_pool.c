@@ -30,6 +30,7 @@ struct BlockAIOCB {
   BlockAIOCB *next_queued; /* in ThreadPoolAio.queue; under the lock */
   BlockAIOCB *next;        /* in ThreadPoolAio.requests; home thread only */
   unsigned refs;           /* home thread only */
+  bool completed;          /* its completion has returned; home thread only */
 };
 
 struct ThreadPoolAio {
@@ -221,6 +222,7 @@ static void completion_bh_cb(void *opaque)
       acb->cb(acb->opaque, acb->ret);
       qemu_bh_cancel(pool->completion_bh);
     }
+    acb->completed = true;
     request_unref(acb);
   }
 }
@@ -260,7 +262,9 @@ void bdrv_aio_cancel(BlockAIOCB *acb)
 
   acb->refs++;
   bdrv_aio_cancel_async(acb);
-  while (acb->refs > 1) {
+  /* Not "until nobody else has a reference", as the field has it: what runs in this poll may cancel
+   * the same request, and then each of the two waits for the other's reference. */
+  while (!acb->completed) {
     aio_poll(ctx, true); /* the completion is a bottom half of this very context */
   }
   request_unref(acb);
