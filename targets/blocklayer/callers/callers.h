@@ -11,6 +11,9 @@
 /* Have a bottom half of `where` call cb(opaque), and wait for it in AIO_WAIT_WHILE(wait_ctx). */
 void caller_wait(AioContext *where, AioContext *wait_ctx, QEMUBHFunc *cb, void *opaque);
 
+/* The same in AIO_WAIT_WHILE(where), with the lock of `where` held, which the bottom half takes. */
+void caller_wait_locked(AioContext *where, QEMUBHFunc *cb, void *opaque);
+
 /* The same in AIO_WAIT_WHILE_UNLOCKED(NULL). */
 void caller_wait_unlocked(AioContext *where, QEMUBHFunc *cb, void *opaque);
 

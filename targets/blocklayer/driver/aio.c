@@ -7,9 +7,14 @@
 
 #include "aio/main_loop.h"
 
-enum { BELL_CHANNEL = AIO_CHANNELS, HANDLER_CHANNEL = BELL_CHANNEL + BELLS };
+enum {
+  BELL_CHANNEL = AIO_CHANNELS,
+  HANDLER_CHANNEL = BELL_CHANNEL + BELLS,
+  POLL_NS = 1000,
+  POLL_ROUNDS = 2,
+};
 
-_Static_assert(HANDLER_CHANNEL + HANDLERS <= DS_CHANNELS, "a channel for each object");
+_Static_assert(HANDLER_CHANNEL + HANDLERS <= TIMER_CHANNEL, "a channel for each object");
 
 GhostAio ghost_aio;
 
@@ -43,9 +48,8 @@ bool op_hang_bell(unsigned actor, const ds_operation *op)
   return true;
 }
 
-bool op_ring(unsigned actor, const ds_operation *op)
+static bool change_bell(const ds_operation *op, void (*change)(GhostBell *bell))
 {
-  (void)actor;
   uint32_t usable = 0;
   for (unsigned i = 0; i < BELLS; i++) {
     const GhostBell *bell = &ghost_aio.bells[i];
@@ -56,15 +60,70 @@ bool op_ring(unsigned actor, const ds_operation *op)
     return false;
   }
   if (index != op->a) {
-    ds_note("ring bell%u", index);
+    ds_note("bell%u", index);
   }
   GhostBell *bell = &ghost_aio.bells[index];
   ds_receive(BELL_CHANNEL + index);
-  context_enter(bell->home);
+  unsigned home = bell->home;
+  context_enter(home);
+  bell->users++;
+  change(bell);
+  bell->users--;
+  context_leave(home);
+  return true;
+}
+
+static void ring(GhostBell *bell)
+{
   bell->rung++;
   qemu_bh_schedule(bell->bh);
-  context_leave(bell->home);
-  return true;
+}
+
+static void ring_idle(GhostBell *bell)
+{
+  bell->rung++;
+  qemu_bh_schedule_idle(bell->bh);
+}
+
+/* Who rings meanwhile may have come first. */
+static void unring(GhostBell *bell)
+{
+  qemu_bh_cancel(bell->bh);
+  bell->seen = bell->rung;
+}
+
+/* Whoever else is about to use it comes first. */
+static void unhang(GhostBell *bell)
+{
+  if (bell->users == 1) {
+    QEMUBH *bh = bell->bh;
+    bell->bh = NULL;
+    qemu_bh_delete(bh);
+  }
+}
+
+bool op_unhang(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  return change_bell(op, unhang);
+}
+
+bool op_ring(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  return change_bell(op, ring);
+}
+
+bool op_ring_idle(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  return change_bell(op, ring_idle);
+}
+
+bool op_unring(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  return change_bell(op, unring);
 }
 
 /* ------------------------------------------------------------------ handlers */
@@ -82,6 +141,17 @@ static void handler_cb(EventNotifier *notifier)
   }
 }
 
+/* As somebody who looks at the memory behind the notifier. */
+static bool handler_poll(void *opaque)
+{
+  const GhostHandler *handler = opaque; /* the notifier is its first field */
+
+  if (handler->home != NO_CONTEXT) {
+    rule_affinity(handler->home);
+  }
+  return handler->signalled;
+}
+
 static uint32_t handlers_usable(void)
 {
   uint32_t usable = 0;
@@ -94,26 +164,42 @@ static uint32_t handlers_usable(void)
   return usable;
 }
 
-bool op_add_handler(unsigned actor, const ds_operation *op)
+static bool add_handler(const ds_operation *op, bool polled)
 {
-  (void)actor;
   if (ghost_aio.handlers_made == HANDLERS) {
     return false;
   }
   unsigned where = context_choose(op->a, NO_CONTEXT);
   if (where != op->a) {
-    ds_note("add_handler ctx%u", where);
+    ds_note("handler%u in ctx%u", ghost_aio.handlers_made, where);
   }
   unsigned index = ghost_aio.handlers_made++;
   GhostHandler *handler = &ghost_aio.handlers[index];
   handler->home = (uint8_t)where;
   context_enter(where);
   event_notifier_init(&handler->notifier, false);
-  aio_set_event_notifier(ghost.contexts[where].ctx, &handler->notifier, handler_cb, NULL, NULL);
+  AioContext *ctx = ghost.contexts[where].ctx;
+  if (polled) {
+    aio_context_set_poll_params(ctx, POLL_NS, POLL_ROUNDS);
+  }
+  aio_set_event_notifier(ctx, &handler->notifier, handler_cb, polled ? handler_poll : NULL,
+                         polled ? handler_cb : NULL);
   handler->made = true;
   ds_publish(HANDLER_CHANNEL + index);
   context_leave(where);
   return true;
+}
+
+bool op_add_handler(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  return add_handler(op, false);
+}
+
+bool op_add_poller(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  return add_handler(op, true);
 }
 
 /* Any thread, once per handler. */
@@ -164,7 +250,7 @@ bool aio_context_is_quiet(unsigned index)
       return false;
     }
   }
-  return true;
+  return timers_are_quiet(index);
 }
 
 bool aio_is_quiet(void)
@@ -179,6 +265,7 @@ bool aio_is_quiet(void)
 
 void aio_context_leaves(unsigned index)
 {
+  timers_leave(index);
   for (unsigned i = 0; i < BELLS; i++) {
     GhostBell *bell = &ghost_aio.bells[i];
     if (bell->bh && bell->home == index) {

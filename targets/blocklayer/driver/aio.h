@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operations of the group "aio" and their ghost: virtual CPUs that take the BQL, waiting, bells
- * (bottom halves that are scheduled again and again), descriptor handlers, thread pool requests.
+ * (bottom halves that are scheduled again and again), descriptor handlers, timers, thread pool
+ * requests.
  */
 #ifndef BLOCKLAYER_AIO_GROUP_H
 #define BLOCKLAYER_AIO_GROUP_H
@@ -17,10 +18,12 @@ enum {
   BELLS = 4,
   HANDLERS = 6,
   REQUESTS = 8,
+  TIMERS = 3,
   WAITS = 4,         /* nested in each other */
   POOL_THREADS = 2,  /* of the main context; no other one has a pool */
   AIO_CHANNELS = 26, /* ds_publish(): behind those of contexts.c */
-  AIO_MARK = 2,      /* ds_mark(): a loop did something for somebody */
+  TIMER_CHANNEL = 36,
+  AIO_MARK = 2, /* ds_mark(): a loop did something for somebody */
 };
 
 typedef struct GhostVcpu {
@@ -33,6 +36,7 @@ typedef struct GhostVcpu {
 typedef struct GhostBell {
   QEMUBH *bh; /* NULL: none (any more) */
   uint8_t home;
+  uint8_t users; /* calls in progress */
   uint16_t rung; /* times that it was scheduled */
   uint16_t seen; /* `rung` when it was last called */
 } GhostBell;
@@ -44,11 +48,25 @@ typedef struct GhostHandler {
   bool signalled; /* and not taken since */
 } GhostHandler;
 
+typedef struct GhostTimer {
+  QEMUTimer timer;
+  int64_t due_ns; /* not to be called before */
+  uint8_t home;
+  uint8_t changing; /* calls in progress that arm or disarm it */
+  bool made;
+  bool armed; /* its callback is to be called; meaningless while `changing` */
+  bool sure;  /* its home thread has changed it last: no callback is on its way */
+} GhostTimer;
+
 typedef struct GhostRequest {
   uint8_t partner; /* its completion waits until this one's has begun, unless it is itself */
+  BlockAIOCB *acb; /* valid while it is submitted and not completed */
   bool submitted;
-  bool performed; /* a worker is done with it */
-  bool completed; /* its completion has begun */
+  bool performed;     /* a worker is done with it */
+  bool completed;     /* its completion has begun */
+  bool returned;      /* its completion has ended */
+  bool cancelled;     /* somebody has tried to */
+  uint8_t cancelling; /* calls that wait for its completion */
 } GhostRequest;
 
 typedef struct GhostAio {
@@ -56,6 +74,7 @@ typedef struct GhostAio {
   GhostBell bells[BELLS];
   GhostHandler handlers[HANDLERS];
   GhostRequest requests[REQUESTS];
+  GhostTimer timers[TIMERS];
   bool wait_is_over[WAITS]; /* what the wait waits for has happened */
   uint8_t bells_made;
   uint8_t handlers_made;
@@ -68,13 +87,20 @@ extern GhostAio ghost_aio;
 
 GhostOperation op_start_vcpu, op_bql_lock, op_bql_unlock, op_main_loop, op_wait;
 GhostOperation op_hang_bell, op_ring, op_add_handler, op_remove_handler, op_signal, op_submit;
+GhostOperation op_unhang, op_unring, op_ring_idle, op_add_poller, op_arm, op_disarm, op_cancel;
+
+/* May a home thread of the main context poll? Not under the write lock, and not nested too deep for
+ * anybody to understand. */
+bool may_poll(void);
 
 bool vcpu_has_bql(unsigned actor); /* of a vcpu actor */
 bool vcpus_ended(void);            /* every one that was started */
 void vcpus_join(void);
 
-/* Is no bell of this context unanswered? */
+/* Is no bell of this context unanswered, and no timer armed? */
 bool aio_context_is_quiet(unsigned index);
+bool timers_are_quiet(unsigned index); /* timers.c: those of this context */
+void timers_leave(unsigned index);     /* disarm those of this context */
 /* The same of all, and no request under way. */
 bool aio_is_quiet(void);
 bool requests_completed(void); /* every one that was submitted */
@@ -88,7 +114,10 @@ void rule_bells(void);
 void rule_waiter(void);
 void rule_handlers(void);
 void rule_visitors(void);
+void rule_completion(const GhostRequest *request, int ret); /* R18, in it */
 void rule_requests(void);
+void rule_timer_fires(const GhostTimer *timer); /* R50, in its callback */
+void rule_timers(void);
 
 #pragma GCC visibility pop
 

@@ -72,9 +72,13 @@ void sections_end_all(unsigned actor);
 bool holds_section(unsigned actor);
 bool section_covers(const GhostSection *section, unsigned node);
 bool covered(unsigned node, SectionKind at_least); /* by a section whose begin has returned */
-bool may_wait_for_requests(unsigned actor);        /* or would somebody wait for himself? */
-void meet_sections(void);                          /* the run counts if somebody has one */
-void meet_requests(void);                          /* the run counts if one was sent */
+/* By one that has waited until nothing was in flight, so not a writer's; `perhaps`: or that may
+ * have, because its begin goes on in the main thread, and the coroutine that called it does not
+ * know. */
+bool waited_for(unsigned node, SectionKind at_least, bool perhaps);
+bool may_wait_for_requests(unsigned actor);  /* or would somebody wait for himself? */
+void meet_sections(void);                    /* the run counts if somebody has one */
+void meet_requests(void);                    /* the run counts if one was sent */
 bool writers_section_begins(unsigned actor); /* of bdrv_graph_wrlock_drained(); false: too many */
 void writers_section_has_begun(unsigned actor);
 void writers_section_ends(unsigned actor); /* nothing if this writer has none; so the next */

@@ -125,9 +125,7 @@ bool op_queue_wake_all(unsigned actor, const ds_operation *op)
   queue_lock(queue);
   ghosts->epoch++;
   if (is_coroutine(actor)) {
-    if (ghosts->count > 0) {
-      rule_queue_order(queue);
-    }
+    rule_queue_order(queue);
     ghosts->count = 0; /* all at once: none of them runs before we yield */
     qemu_co_queue_restart_all(&colocks.queues[queue]);
   } else {
@@ -179,10 +177,13 @@ bool op_nap(unsigned actor, const ds_operation *op)
 bool op_doze(unsigned actor, const ds_operation *op)
 {
   unsigned self = actor - ACTOR_CO_FIRST;
+  GhostBed *bed = &colocks.ghost_beds[self];
+  uint16_t done_before = bed->wakes_done;
 
   ds_task_waits(ghost.coroutines[self].task, "qemu_co_sleep_ns_wakeable: its timer", 0, -1);
   qemu_co_sleep_ns_wakeable(&colocks.beds[self], (int64_t)(op->a + 1) * NS_PER_US);
   nap_end(self);
+  bed->done_before = done_before; /* one that came since may have come behind this sleep */
   return true;
 }
 

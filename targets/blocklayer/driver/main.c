@@ -83,6 +83,7 @@ int ds_driver_idle(void)
   rule_handlers();
   rule_visitors();
   rule_requests();
+  rule_timers();
   rule_replies();
   bool quiet = ghost.closing && ghost.lock.wrlock_depth == 0 && ds_thread_in_poll(MAIN_THREAD);
   ghost.all_wait =

@@ -14,6 +14,8 @@ static int perform(void *opaque)
 {
   GhostRequest *request = opaque;
 
+  DS_CHECK(!request->performed, "R18", "performed-twice", "request %u is performed twice",
+           (unsigned)(request - ghost_aio.requests));
   request->performed = true;
   return (int)(request - ghost_aio.requests);
 }
@@ -23,13 +25,14 @@ static void completed(void *opaque, int ret)
   GhostRequest *request = opaque;
   const GhostRequest *partner = &ghost_aio.requests[request->partner];
 
-  (void)ret;
   rule_affinity(MAIN_CONTEXT);
+  rule_completion(request, ret);
   request->completed = true;
   ds_mark(AIO_MARK);
   while (!partner->completed) {
     aio_poll(qemu_get_aio_context(), true);
   }
+  request->returned = true;
 }
 
 bool op_submit(unsigned actor, const ds_operation *op)
@@ -58,7 +61,34 @@ bool op_submit(unsigned actor, const ds_operation *op)
 
 static void submit(GhostRequest *request)
 {
-  thread_pool_submit_aio(perform, request, completed, request);
+  request->acb = thread_pool_submit_aio(perform, request, completed, request);
+}
+
+/* An odd number waits for the completion. */
+bool op_cancel(unsigned actor, const ds_operation *op)
+{
+  uint32_t usable = 0;
+
+  (void)actor;
+  for (unsigned i = 0; i < ghost_aio.requests_made; i++) {
+    const GhostRequest *request = &ghost_aio.requests[i];
+    usable |= (uint32_t)(request->acb && !request->completed) << i;
+  }
+  unsigned index = choose(op->a / 2, usable, REQUESTS);
+  if (index == REQUESTS || !may_poll()) {
+    return false;
+  }
+  ds_note("cancel request %u", index);
+  GhostRequest *request = &ghost_aio.requests[index];
+  request->cancelled = true;
+  if (op->a % 2) {
+    request->cancelling++;
+    bdrv_aio_cancel(request->acb);
+    request->cancelling--;
+  } else {
+    bdrv_aio_cancel_async(request->acb);
+  }
+  return true;
 }
 
 bool requests_completed(void)

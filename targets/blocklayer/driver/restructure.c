@@ -112,10 +112,11 @@ bool quiet_enough_to_attach(unsigned parent, unsigned child)
   if (!blocks.used) {
     return true;
   }
-  bool child_is = covered(child, OF_NODE);
   bool all_are = true;
   for (unsigned node = 0; node < NODES; node++) {
-    all_are &= !(nodes_below(child) >> node & 1) || covered(node, OF_NODE);
+    all_are &= !(nodes_below(child) >> node & 1) || waited_for(node, OF_NODE, false);
   }
-  return !(child_is && !covered(parent, OF_NODE)) && !(!all_are && covered(parent, OF_SUBTREE));
+  bool needs_quiet_parent = waited_for(child, OF_NODE, true) && !waited_for(parent, OF_NODE, false);
+  bool needs_quiet_children = waited_for(parent, OF_SUBTREE, true) && !all_are;
+  return !needs_quiet_parent && !needs_quiet_children;
 }

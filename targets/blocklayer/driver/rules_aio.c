@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of the group "aio", R13 to R18; R19 is judged by the machine. */
+/* The rules of the group "aio", R13 to R18 and R50; R19 is judged by the machine. */
 #include "aio.h"
 
 #include "aio/aio_int.h"
 #include "aio/main_loop.h"
+
+#include <errno.h>
 
 /* ------------------------------------------------------------------ R13 bottom halves */
 
@@ -89,7 +91,40 @@ void rule_requests(void)
 {
   for (unsigned i = 0; i < REQUESTS; i++) {
     const GhostRequest *request = &ghost_aio.requests[i];
-    DS_CHECK(!request->performed || request->completed, "R18", "completion-asleep",
-             "request %u is done, but nobody calls its completion", i);
+    DS_CHECK(!request->submitted || request->completed, "R18", "completion-asleep",
+             "request %u was submitted, but nobody calls its completion", i);
+    DS_CHECK(!request->returned || !request->cancelling, "R18", "cancel-asleep",
+             "request %u is completed, but who cancelled it waits for that", i);
+  }
+}
+
+void rule_completion(const GhostRequest *request, int ret)
+{
+  int number = (int)(request - ghost_aio.requests);
+  bool right = request->performed ? ret == number : request->cancelled && ret == -ECANCELED;
+
+  DS_CHECK(!request->completed, "R18", "completed-twice", "request %d is completed twice", number);
+  DS_CHECK(right, "R18", "wrong-result", "request %d, which was %s, is completed with %d", number,
+           request->performed ? "performed" : "not performed", ret);
+}
+
+/* ------------------------------------------------------------------ R50 timers */
+
+void rule_timer_fires(const GhostTimer *timer)
+{
+  unsigned number = (unsigned)(timer - ghost_aio.timers);
+
+  DS_CHECK(!timer->sure || timer->armed, "R50", "timer-disarmed",
+           "timer%u fires, but it was disarmed, or has fired", number);
+  DS_CHECK(!timer->sure || qemu_clock_get_ns() >= timer->due_ns, "R50", "timer-early",
+           "timer%u fires before its time", number);
+}
+
+void rule_timers(void)
+{
+  for (unsigned i = 0; i < TIMERS; i++) {
+    const GhostTimer *timer = &ghost_aio.timers[i];
+    DS_CHECK(!timer->armed || timer->changing, "R50", "timer-asleep",
+             "timer%u is armed, but the loop of ctx%u sleeps for ever", i, timer->home);
   }
 }

@@ -121,11 +121,15 @@ static void rule_locks_idle(void)
 void rule_queue_order(unsigned queue)
 {
   const GhostQueue *ghosts = &colocks.ghost_queues[queue];
-  const Coroutine *first = colocks.queues[queue].waiters.head;
-  unsigned expected = ghosts->waiting[0];
-  DS_CHECK(first == ghost.coroutines[expected].co, "R9", "queue-order",
-           "co%u is the next one in queue%u, but somebody else would be woken", expected + 1,
-           queue);
+  const Coroutine *next = colocks.queues[queue].waiters.head;
+
+  for (unsigned i = 0; i < ghosts->count; i++) {
+    unsigned expected = ghosts->waiting[i];
+    DS_CHECK(next == ghost.coroutines[expected].co, "R9", "queue-order",
+             "co%u is number %u in queue%u, but somebody else would be woken", expected + 1, i + 1,
+             queue);
+    next = next->co_queue_next;
+  }
 }
 
 static void rule_queues_idle(void)

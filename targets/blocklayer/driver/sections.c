@@ -321,3 +321,17 @@ bool covered(unsigned node, SectionKind at_least)
   }
   return false;
 }
+
+bool waited_for(unsigned node, SectionKind at_least, bool perhaps)
+{
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    const GhostSection *section = &blocks.sections[i];
+    bool is_coming = section->state == SECTION_BEGINS && is_coroutine(section->actor);
+    bool counts = section->state == SECTION_INSIDE || (perhaps && is_coming);
+    bool is_wanted = section->kind >= at_least && section->kind != OF_WRITER;
+    if (counts && is_wanted && section_covers(section, node)) {
+      return true;
+    }
+  }
+  return false;
+}

@@ -11,7 +11,7 @@
 #include "util/bql.h"
 #include "util/thread.h"
 
-enum { WAIT_STYLES = 4 };
+enum { WAIT_STYLES = 5 };
 
 /* ------------------------------------------------------------------ virtual CPUs */
 
@@ -101,8 +101,7 @@ void vcpus_join(void)
 
 /* ------------------------------------------------------------------ polling and waiting */
 
-/* Not under the write lock, and not nested too deep for anybody to understand. */
-static bool may_poll(void)
+bool may_poll(void)
 {
   return ghost.lock.writer == NO_WRITER && ghost.main_bh_depth <= POLL_DEPTH_MAX;
 }
@@ -127,7 +126,7 @@ static void wait_ran(void *opaque)
   ghost_aio.wait_is_over[depth] = true;
 }
 
-/* Wait until a bottom half has run in another context, in one of four styles. */
+/* Wait until a bottom half has run in another context, in one of five styles. */
 bool op_wait(unsigned actor, const ds_operation *op)
 {
   unsigned where = context_choose(op->a, NO_CONTEXT);
@@ -153,6 +152,9 @@ bool op_wait(unsigned actor, const ds_operation *op)
     break;
   case 2:
     caller_wait(ctx, qemu_get_aio_context(), wait_ran, opaque);
+    break;
+  case 3:
+    caller_wait_locked(ctx, wait_ran, opaque);
     break;
   default:
     caller_wait_unlocked(ctx, wait_ran, opaque);
