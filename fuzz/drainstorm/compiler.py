@@ -37,7 +37,7 @@ _COMMON: Final = (
     "-fno-stack-protector",
     "-fcf-protection=none",
 )
-_C: Final = ("-std=gnu17",)
+_C: Final = ("-std=gnu17", "-Werror=implicit-function-declaration")
 _JUDGED: Final = (
     *("memcmp", "memchr", "qsort", "strlen", "strnlen", "strcmp", "strncmp", "strchr", "strrchr"),
     *("strstr", "strspn", "strcspn", "strpbrk"),
