@@ -2,6 +2,7 @@
 /* Behaviours of coroutines and of their locks, within one thread. */
 #include "behaviours.h"
 
+#include "aio/aio.h"
 #include "aio/main_loop.h"
 #include "colock/co_queue.h"
 #include "colock/co_rwlock.h"
