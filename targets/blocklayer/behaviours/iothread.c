@@ -5,6 +5,7 @@
 #include "aio/iothread.h"
 #include "block/block.h"
 #include "block/block_backend.h"
+#include "graph/graph_lock.h"
 #include "job/blockjob.h"
 
 #include <errno.h>
