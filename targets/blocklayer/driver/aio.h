@@ -53,6 +53,7 @@ typedef struct GhostTimer {
   int64_t due_ns; /* not to be called before */
   uint8_t home;
   uint8_t changing; /* calls in progress that arm or disarm it */
+  uint16_t changes; /* calls that were begun */
   bool made;
   bool armed; /* its callback is to be called; meaningless while `changing` */
   bool sure;  /* its home thread has changed it last: no callback is on its way */

@@ -47,6 +47,7 @@ typedef struct GhostBlocks {
   GhostBlk blks[BLKS];
   uint8_t in_driver[NODES]; /* requests that are in the node's driver */
   bool told[NODES];         /* the driver was told that its node is quiesced */
+  uint8_t begun[NODES];     /* times that it was told so */
   uint8_t writing;          /* calls of blk_co_pwritev() in progress */
   uint8_t written[NODES];   /* writes that the node's driver has carried out */
   uint8_t settled[NODES];   /* ... when no write was in progress the last time */

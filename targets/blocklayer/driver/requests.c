@@ -124,15 +124,15 @@ static int watching_flush(BlockDriverState *bs)
   rule_request_reaches(node);
   blocks.in_driver[node]++;
   take_time(bs, YIELDING);
-  int ret = bdrv_co_flush_children(bs);
   rule_request_reaches(node);
   blocks.in_driver[node]--;
   blocks.flushed[node] = written;
-  return ret;
+  return 0;
 }
 
 static void watching_drain_begin(BlockDriverState *bs)
 {
+  blocks.begun[node_of(bs)]++;
   rule_driver_told(node_of(bs), true);
 }
 
@@ -272,11 +272,18 @@ bool op_flush(unsigned actor, const ds_operation *op)
   actor_waits(actor, "blk_co_flush: a section, another flush, or its node");
   request_begins();
   const BlockDriverState *root = blk->root ? blk->root->bs : NULL;
+  bool is_quiet = root && root->quiesce_counter == 0;
+  uint8_t begun = is_quiet ? blocks.begun[node_of(root)] : 0;
   int ret = blk_co_flush(blk);
   blocks.requests--;
   actor_waits(actor, NULL);
-  if (ret == 0 && root && blk->root && blk->root->bs == root) {
-    rule_flushed(node_of(root), written[node_of(root)]);
+  /* Whoever changes anything below the root quiesces it. */
+  if (ret == 0 && is_quiet && begun == blocks.begun[node_of(root)]) {
+    for (unsigned node = 0; node < NODES; node++) {
+      if (nodes_below(node_of(root)) >> node & 1) {
+        rule_flushed(node, written[node]);
+      }
+    }
   }
   return true;
 }

@@ -37,18 +37,24 @@ static bool is_usable(const GhostTimer *timer)
 }
 
 /* Who changes it in another thread than its home thread may meet a callback that is on its way. */
-static void change_begin(GhostTimer *timer)
+/* Value: for change_end(). */
+static uint16_t change_begin(GhostTimer *timer)
 {
+  bool is_alone = timer->changing == 0;
+
   ds_receive(TIMER_CHANNEL + (unsigned)(timer - ghost_aio.timers));
   context_enter(timer->home);
   timer->changing++;
   timer->sure = false;
+  timer->changes++;
+  return is_alone ? timer->changes : 0;
 }
 
-static void change_end(GhostTimer *timer, bool armed)
+static void change_end(GhostTimer *timer, uint16_t change, bool armed)
 {
   timer->changing--;
-  timer->sure = !timer->changing && in_aio_context_home_thread(timer->timer.ctx);
+  bool is_alone = timer->changes == change; /* and nobody has begun another one since */
+  timer->sure = is_alone && in_aio_context_home_thread(timer->timer.ctx);
   timer->armed = timer->sure ? armed : timer_pending(&timer->timer);
   timer->due_ns = timer->timer.expire_ns;
   context_leave(timer->home);
@@ -67,9 +73,9 @@ bool op_arm(unsigned actor, const ds_operation *op)
     return false;
   }
   ds_note("arm timer%u of ctx%u", op->a % TIMERS, timer->home);
-  change_begin(timer);
+  uint16_t change = change_begin(timer);
   timer_mod(&timer->timer, qemu_clock_get_ns() + (op->a + 1) * NS_PER_US);
-  change_end(timer, true);
+  change_end(timer, change, true);
   return true;
 }
 
@@ -82,9 +88,9 @@ bool op_disarm(unsigned actor, const ds_operation *op)
     return false;
   }
   ds_note("disarm timer%u of ctx%u", op->a % TIMERS, timer->home);
-  change_begin(timer);
+  uint16_t change = change_begin(timer);
   timer_del(&timer->timer);
-  change_end(timer, false);
+  change_end(timer, change, false);
   return true;
 }
 

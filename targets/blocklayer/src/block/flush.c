@@ -22,6 +22,9 @@ int coroutine_fn bdrv_co_flush(BdrvChild *child)
   assert_bdrv_graph_readable();
   bdrv_inc_in_flight(bs);
   int ret = bs->drv ? flush_node(bs) : -ENOMEDIUM;
+  if (ret == 0) {
+    ret = bdrv_co_flush_children(bs); /* whatever came to them without us, before we were above */
+  }
   bdrv_dec_in_flight(bs);
   return ret;
 }
