@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 640
 _HEIGHT: Final = 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 72, 56
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 88, 56
 _INK: Final = "#1f2933"
 _FAINT: Final = "#66717d"
 _GRID: Final = "#e4e7eb"
@@ -82,7 +82,7 @@ def render(plot: Plot) -> str:
         lines.append(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="4" fill="{_POINT}"/>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     lines.append(_text(middle, _HEIGHT - 14, plot.x, anchor="middle", colour=_FAINT))
-    lines.append(_text(16, _TOP - 8, plot.y, colour=_FAINT))
+    lines.append(_text(16, _TOP - 16, plot.y, colour=_FAINT))
     return "\n".join([*lines, "</svg>", ""])
 
 
