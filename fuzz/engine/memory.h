@@ -98,6 +98,14 @@ static inline void sync_acquire(ds_machine *m, uint16_t clock)
   }
 }
 
+/* A lock or the like is used: its bytes must be there. Nothing without a model. */
+static inline void object_used(ds_machine *m, const void *object, uintptr_t pc)
+{
+  if (m->model) {
+    access_object(m, (uintptr_t)object, pc);
+  }
+}
+
 extern const memory_model memory_c11_narrow, memory_c11_wide;
 extern const memory_model memory_graph_narrow, memory_graph_wide; /* c11-graph */
 extern const memory_model memory_tso; /* over one of the others: machine.base_model */

@@ -37,9 +37,7 @@ _Static_assert((int)DS_THREAD_MAX < UINT8_MAX, "a thread fits");
 
 static void check_rwlock(ds_machine *m, const sim_rwlock *l, uintptr_t pc)
 {
-  if (m->model) {
-    access_object(m, (uintptr_t)l, pc);
-  }
+  object_used(m, l, pc);
   if (UNLIKELY(l->state || l->writer > DS_THREAD_MAX ||
                l->preference > PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)) {
     object_misused(m, "read-write lock", l->state, pc);
@@ -308,9 +306,7 @@ _Static_assert(sizeof(sim_spinlock) <= sizeof(pthread_spinlock_t), "state fits i
 
 static void check_spinlock(ds_machine *m, const sim_spinlock *l, uintptr_t pc)
 {
-  if (m->model) {
-    access_object(m, (uintptr_t)l, pc);
-  }
+  object_used(m, l, pc);
   if (UNLIKELY(l->owner > DS_THREAD_MAX)) {
     object_misused(m, "spinlock", l->owner == GONE ? DESTROYED : 0, pc);
   }

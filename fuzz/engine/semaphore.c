@@ -12,6 +12,15 @@
 
 enum { LIVE = 0x6576696c };
 
+static void check_live(ds_machine *m, const void *object, const int *state, const char *what,
+                       uintptr_t pc)
+{
+  object_used(m, object, pc);
+  if (UNLIKELY(*state != LIVE)) {
+    object_misused(m, what, *state, pc);
+  }
+}
+
 /* ------------------------------------------------------------------ semaphores */
 
 /* First bytes of a sem_t. Who passes knows what all posts so far knew. */
@@ -25,12 +34,7 @@ _Static_assert(sizeof(sim_sem) <= sizeof(sem_t), "state fits into the object");
 
 static void check_sem(ds_machine *m, const sim_sem *s, uintptr_t pc)
 {
-  if (m->model) {
-    access_object(m, (uintptr_t)s, pc);
-  }
-  if (UNLIKELY(s->state != LIVE)) {
-    object_misused(m, "semaphore", s->state, pc);
-  }
+  check_live(m, s, &s->state, "semaphore", pc);
 }
 
 static int is_positive(const ds_machine *m, const fiber *f, const void *object)
@@ -156,12 +160,7 @@ _Static_assert(sizeof(sim_barrier) <= sizeof(pthread_barrier_t), "state fits int
 
 static void check_barrier(ds_machine *m, const sim_barrier *b, uintptr_t pc)
 {
-  if (m->model) {
-    access_object(m, (uintptr_t)b, pc);
-  }
-  if (UNLIKELY(b->state != LIVE)) {
-    object_misused(m, "barrier", b->state, pc);
-  }
+  check_live(m, b, &b->state, "barrier", pc);
 }
 
 static int has_passed(const ds_machine *m, const fiber *f, const void *object)

@@ -54,9 +54,7 @@ void object_misused(ds_machine *m, const char *what, int state, uintptr_t pc)
 /* Before and after each scheduling point: others may have freed or destroyed it meanwhile. */
 static inline void check_mutex(ds_machine *m, const sim_mutex *mx, uintptr_t pc)
 {
-  if (m->model) {
-    access_object(m, (uintptr_t)mx, pc);
-  }
+  object_used(m, mx, pc);
   if (UNLIKELY((unsigned)mx->kind > PTHREAD_MUTEX_ADAPTIVE_NP ||
                (mx->owner | mx->waiters) >= ID_END)) {
     object_misused(m, "mutex", mx->kind, pc);
@@ -65,9 +63,7 @@ static inline void check_mutex(ds_machine *m, const sim_mutex *mx, uintptr_t pc)
 
 static inline void check_cond(ds_machine *m, const sim_cond *c, uintptr_t pc)
 {
-  if (m->model) {
-    access_object(m, (uintptr_t)c, pc);
-  }
+  object_used(m, c, pc);
   if (UNLIKELY(c->state || (c->head | c->tail) >= ID_END)) {
     object_misused(m, "condition", c->state, pc);
   }
