@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +24,7 @@ import msgspec
 from drainstorm import native, objects
 from drainstorm.compiler import LINK, Compiler, find_compiler, run_tool
 from drainstorm.errors import StoreError, TargetError, UsageError
+from drainstorm.files import forget_old
 from drainstorm.patching import apply_patch
 from drainstorm.stub import EXPORTED, stub_source
 
@@ -40,8 +40,10 @@ FLAVOURS: Final = ("sim", "cov")
 BUILD_VERSION: Final = 1
 """Part of every key; raised when this module builds differently from the same inputs."""
 
-ENTRIES_KEPT: Final = 200
-ENTRY_AGE_SECONDS: Final = 7 * 24 * 3600
+BUILDS_KEPT: Final = 200
+OBJECTS_KEPT: Final = 5_000
+KEPT_SECONDS: Final = 7 * 24 * 3600
+_ELSEWHERE: Final = "(set DRAINSTORM_CACHE to a folder that can be written)"
 _PARALLEL: Final = 4
 _COMPILED: Final = (".c", ".S")
 _READ: Final = (*_COMPILED, ".h", ".inc")
@@ -135,7 +137,7 @@ class _Plan:
             [(path, self.flags(path)) for path in (*self.sources, *self.drivers)],
             self.arguments,
             LINK,
-            [(path, hashlib.sha256(self.files[path]).hexdigest()) for path in sorted(self.files)],
+            [(path, objects.content_digest(self.files[path])) for path in sorted(self.files)],
         ]
         return hashlib.sha256(json.dumps(facts).encode("utf-8")).hexdigest()
 
@@ -177,8 +179,8 @@ def build(
     if facts is None:
         shutil.rmtree(entry, ignore_errors=True)  # not there, or damaged by a power failure
         _make(plan, folder, entry)
-        _forget_old(folder)
-        objects.forget_old(folder.parent / "objects")
+        forget_old(folder, keep=BUILDS_KEPT, age_seconds=KEPT_SECONDS)
+        forget_old(folder.parent / "objects", keep=OBJECTS_KEPT, age_seconds=KEPT_SECONDS)
         facts = _facts(entry)
     if facts is None:
         raise StoreError(f"the cache entry {entry} vanished; start again")
@@ -274,10 +276,11 @@ def _make(plan: _Plan, folder: Path, entry: Path) -> None:
             except OSError:
                 if _facts(entry) is None:  # else: somebody was faster with the same
                     raise
+    except StoreError as error:
+        raise StoreError(f"{error} {_ELSEWHERE}") from error
     except OSError as error:
         raise StoreError(
-            f"cannot write the cache {folder}: {error.strerror or error} "
-            "(set DRAINSTORM_CACHE to a folder that can be written)"
+            f"cannot write the cache {folder}: {error.strerror or error} {_ELSEWHERE}"
         ) from error
 
 
@@ -310,12 +313,12 @@ def _compile(plan: _Plan, stage: Path, output: Path, kept: Path) -> int:
     return _count_blocks(compiled.values(), stage) if plan.coverage else 0
 
 
-def _check_calls(plan: _Plan, stage: Path, objects: Mapping[str, str]) -> None:
+def _check_calls(plan: _Plan, stage: Path, compiled: Mapping[str, str]) -> None:
     """Every call that leaves the target must be one that the machine simulates or a pure one."""
     listing = run_tool(
-        [_tool("nm"), "-A", "-P", *objects.values()], what="listing symbols", folder=stage
+        [_tool("nm"), "-A", "-P", *compiled.values()], what="listing symbols", folder=stage
     )
-    sources = {result: path for path, result in objects.items()}
+    sources = {result: path for path, result in compiled.items()}
     defined: set[str] = set()
     wanted: dict[str, list[str]] = {}
     for line in listing.splitlines():
@@ -353,8 +356,8 @@ def _check_instructions(plan: _Plan, stage: Path, path: str, result: str) -> Non
         )
 
 
-def _count_blocks(objects: Iterable[str], stage: Path) -> int:
-    listing = run_tool([_tool("readelf"), "-rW", *objects], what="counting blocks", folder=stage)
+def _count_blocks(compiled: Iterable[str], stage: Path) -> int:
+    listing = run_tool([_tool("readelf"), "-rW", *compiled], what="counting blocks", folder=stage)
     return sum("__sanitizer_cov_trace_pc" in line for line in listing.splitlines())
 
 
@@ -363,15 +366,3 @@ def _tool(name: str) -> str:
         if shutil.which(candidate) is not None:
             return candidate
     raise TargetError(f"'{name}' not found; on Debian or Ubuntu: sudo apt-get install binutils")
-
-
-def _forget_old(folder: Path) -> None:
-    """Drop entries that are old and many, so that the cache stays bounded."""
-    try:
-        entries = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
-    except OSError:
-        return  # somebody else is tidying up
-    horizon = time.time() - ENTRY_AGE_SECONDS
-    for entry in entries[:-ENTRIES_KEPT]:
-        if entry.stat().st_mtime < horizon:
-            shutil.rmtree(entry, ignore_errors=True)

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from drainstorm.errors import StoreError
@@ -39,6 +41,28 @@ def atomic_write(path: Path, data: bytes, *, durable: bool = True) -> None:
         if scratch is not None:
             scratch.unlink(missing_ok=True)
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def forget_old(folder: Path, *, keep: int, age_seconds: float) -> None:
+    """Drop files and folders in a folder that are both many and old, so that it stays bounded.
+
+    Args:
+        folder: a cache; it need not exist.
+        keep: so many of the latest stay in any case.
+        age_seconds: what was modified since then stays too.
+    """
+    try:
+        entries = sorted((path.stat().st_mtime, path) for path in folder.iterdir())
+    except OSError:
+        return  # somebody else is tidying up, or there is no folder
+    horizon = time.time() - age_seconds
+    for modified, path in entries[: max(len(entries) - keep, 0)]:
+        if modified >= horizon:
+            return
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

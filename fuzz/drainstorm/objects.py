@@ -12,16 +12,16 @@ import hashlib
 import json
 import os
 import re
-import tempfile
-import time
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
+
+from drainstorm.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
-ENTRIES_KEPT: Final = 5_000
-ENTRY_AGE_SECONDS: Final = 7 * 24 * 3600
 _DIGEST_BYTES: Final = 32
 _INCLUDE: Final = re.compile(rb"^[ \t]*#[ \t]*include(?:_next)?[ \t]*(.*)$", re.MULTILINE)
 _QUOTED: Final = re.compile(rb'^["<]([^">]+)[">]')
@@ -41,11 +41,10 @@ def included(path: str, files: Mapping[str, bytes], folders: Sequence[str]) -> f
     found, left = {path}, [path]
     while left:
         current = left.pop()
-        for match in _INCLUDE.finditer(files[current]):
-            quoted = _QUOTED.match(match[1])
-            if quoted is None:
-                return frozenset(files)  # a name that only the preprocessor knows
-            name = os.fsdecode(quoted[1])
+        names = _names(files[current])
+        if names is None:
+            return frozenset(files)
+        for name in names:
             for folder in (str(PurePosixPath(current).parent), *folders):
                 target = os.path.normpath(str(PurePosixPath(folder) / name))
                 if target in files and target not in found:
@@ -54,9 +53,23 @@ def included(path: str, files: Mapping[str, bytes], folders: Sequence[str]) -> f
     return frozenset(found)
 
 
+@lru_cache(maxsize=1024)  # a header is read for every file that includes it
+def _names(content: bytes) -> tuple[str, ...] | None:
+    """What a file includes; None: also a name that only the preprocessor knows."""
+    quoted = [_QUOTED.match(match[1]) for match in _INCLUDE.finditer(content)]
+    known = tuple(os.fsdecode(name[1]) for name in quoted if name is not None)
+    return known if len(known) == len(quoted) else None
+
+
+@lru_cache(maxsize=1024)
+def content_digest(content: bytes) -> str:
+    """The SHA-256 of a file's content, 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def digest(facts: object, paths: Iterable[str], files: Mapping[str, bytes]) -> str:
     """The key of an object: 64 hexadecimal digits over facts (JSON) and the contents of files."""
-    contents = [(path, hashlib.sha256(files[path]).hexdigest()) for path in sorted(paths)]
+    contents = [(path, content_digest(files[path])) for path in sorted(paths)]
     return hashlib.sha256(json.dumps([facts, contents]).encode("utf-8")).hexdigest()
 
 
@@ -76,26 +89,7 @@ def keep(folder: Path, key: str, content: bytes) -> None:
     """Store an object.
 
     Raises:
-        OSError: it cannot be written.
+        StoreError: it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".making-", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content + hashlib.sha256(content).digest())
-        Path(name).rename(folder / f"{key}.o")
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def forget_old(folder: Path) -> None:
-    """Drop objects that nobody has used for long and that are many."""
-    try:
-        entries = sorted((path.stat().st_mtime, path) for path in folder.iterdir())
-    except OSError:
-        return  # somebody else is tidying up, or there is no folder
-    horizon = time.time() - ENTRY_AGE_SECONDS
-    for modified, path in entries[:-ENTRIES_KEPT]:
-        if modified < horizon:
-            path.unlink(missing_ok=True)
+    check = hashlib.sha256(content).digest()
+    atomic_write(folder / f"{key}.o", content + check, durable=False)

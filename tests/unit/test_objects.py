@@ -11,6 +11,7 @@ import pytest
 
 from drainstorm import objects
 from drainstorm.build import build
+from drainstorm.files import forget_old
 from drainstorm.machine import Machine
 from drainstorm.spec import TargetSpec, load_target
 
@@ -54,17 +55,24 @@ def test_a_damaged_object_is_not_there(tmp_path: Path) -> None:
     assert objects.take(tmp_path, "another") is None
 
 
-def test_old_objects_go_when_there_are_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(objects, "ENTRIES_KEPT", 2)
+def test_old_objects_go_when_there_are_many(tmp_path: Path) -> None:
     for number in range(4):
         objects.keep(tmp_path, f"{number}", b"object")
         os.utime(tmp_path / f"{number}.o", (number, number))
     assert objects.take(tmp_path, "0") == b"object"  # in use: no longer old
-    objects.forget_old(tmp_path)
+    forget_old(tmp_path, keep=2, age_seconds=3600)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.o", "3.o"]
-    objects.forget_old(tmp_path / "missing")
+    forget_old(tmp_path / "missing", keep=2, age_seconds=3600)
+
+
+def test_few_or_young_objects_stay(tmp_path: Path) -> None:
+    for number in range(4):
+        objects.keep(tmp_path, f"{number}", b"object")
+    os.utime(tmp_path / "0.o", (0, 0))
+    forget_old(tmp_path, keep=4, age_seconds=3600)
+    assert len(list(tmp_path.iterdir())) == 4
+    forget_old(tmp_path, keep=0, age_seconds=3600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.o", "2.o", "3.o"]
 
 
 def test_a_planted_bug_compiles_only_the_file_that_it_changes(
