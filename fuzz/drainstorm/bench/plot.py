@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Final
+
+from drainstorm.bench.svg import FAINT, MARGIN, opening, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,12 +15,9 @@ if TYPE_CHECKING:
 _WIDTH: Final = 640
 _HEIGHT: Final = 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 88, 56
-_INK: Final = "#1f2933"
-_FAINT: Final = "#66717d"
 _GRID: Final = "#e4e7eb"
 _POINT: Final = "#1d6fb8"
 _LINE: Final = "#d9822b"
-_FONT: Final = "font-family=\"'DejaVu Sans',Verdana,Helvetica,Arial,sans-serif\""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +53,17 @@ def render(plot: Plot) -> str:
             _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM),
         )
 
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
-        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" {_FONT} font-size="12">',
-        "<!-- SPDX-License-Identifier: Apache-2.0 -->",
-        f"<title>{escape(plot.title)}</title>",
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        _text(16, 28, plot.title, size=16, bold=True),
-        _text(16, 48, plot.subtitle, colour=_FAINT),
-    ]
+    lines = opening(_WIDTH, _HEIGHT, plot.title, plot.subtitle)
     power = low
     while power <= high * 1.01:
         _, y = at(first, power)
         lines.append(_rule(_LEFT, y, _WIDTH - _RIGHT, y))
-        lines.append(_text(_LEFT - 8, y + 4, f"{power:,.0f}", anchor="end"))
+        lines.append(text(_LEFT - 8, y + 4, f"{power:,.0f}", anchor="end"))
         power *= 10
     for x, _ in values:
         across, _y = at(x, low)
         lines.append(_rule(across, _TOP, across, _HEIGHT - _BOTTOM))
-        lines.append(_text(across, _HEIGHT - _BOTTOM + 18, f"{x:,.0f}", anchor="middle"))
+        lines.append(text(across, _HEIGHT - _BOTTOM + 18, f"{x:,.0f}", anchor="middle"))
     steps = [first * (last / first) ** (i / 64) for i in range(65)]
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in (at(x, max(plot.line(x), low)) for x in steps))
     lines.append(f'<polyline points="{path}" fill="none" stroke="{_LINE}" stroke-width="2"/>')
@@ -81,21 +71,10 @@ def render(plot: Plot) -> str:
         across, down = at(x, y)
         lines.append(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="4" fill="{_POINT}"/>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    lines.append(_text(middle, _HEIGHT - 14, plot.x, anchor="middle", colour=_FAINT))
-    lines.append(_text(16, _TOP - 16, plot.y, colour=_FAINT))
+    lines.append(text(middle, _HEIGHT - 14, plot.x, anchor="middle", colour=FAINT))
+    lines.append(text(MARGIN, _TOP - 16, plot.y, colour=FAINT))
     return "\n".join([*lines, "</svg>", ""])
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{_GRID}"/>'
-
-
-def _text(
-    x: float, y: float, words: str, *, size: int = 12, bold: bool = False, colour: str = _INK,
-    anchor: str = "start",
-) -> str:  # fmt: skip
-    weight = ' font-weight="bold"' if bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" '
-        f'text-anchor="{anchor}"{weight}>{escape(words)}</text>'
-    )
