@@ -20,6 +20,7 @@ from drainstorm.result import races_expected
 from drainstorm.spec import TargetSpec, find_target
 from drainstorm.store import load_record
 from drainstorm.verdict import Outcome
+from support.tiny import tiny_target
 
 MEMORY: Final = Path(__file__).parents[1] / "native" / "memory"
 SUPPRESSED: Final = """
@@ -119,41 +120,16 @@ def test_a_suppressed_race_does_not_hide_another_of_the_same_run(suppressing: Ta
         assert [race.is_suppressed for race in run.races] == [True, True, False]
 
 
-ALONE: Final = {
-    "target.toml": """
-name = "alone"
-sources = ["work.c"]
-driver = "driver.c"
-[[actor]]
-kind = "main"
-count = 1
-[[operation]]
-name = "work"
-actors = ["main"]
-""",
-    "work.c": "#include <stdatomic.h>\nvoid work(void);\nstatic atomic_int done;\n"
-    "void work(void) { atomic_fetch_add(&done, 1); }\n",
-    "driver.c": """
-#include "driver.h"
+ALONE: Final = """
+#include <stdatomic.h>
 void work(void);
-void ds_driver_main(void)
-{
-  ds_operation op;
-  while (ds_next(0, &op)) {
-    work();
-  }
-}
-int ds_driver_idle(void)
-{
-  return DS_IDLE_STUCK;
-}
-""",
-}
+static atomic_int done;
+void work(void) { atomic_fetch_add(&done, 1); }
+"""
 
 
 def test_a_hunt_without_a_choice_is_a_mistake_of_the_test(tmp_path: Path) -> None:
-    for name, words in ALONE.items():
-        (tmp_path / name).write_text(words)
+    tiny_target(tmp_path, ALONE)
     result = hunt(tmp_path, tmp_path / "state", 0.3)
     assert result.exit_code == 2
     assert "had a choice" in result.stderr

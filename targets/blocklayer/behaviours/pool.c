@@ -39,6 +39,13 @@ static void work_submit(Work *work, int *active)
   work->acb = thread_pool_submit_aio(work_func, work, work_done, work);
 }
 
+static void submit_all(Work *works, unsigned count, int *active)
+{
+  for (unsigned i = 0; i < count; i++) {
+    work_submit(&works[i], active);
+  }
+}
+
 static void pool_begin(unsigned threads)
 {
   qemu_init_main_loop();
@@ -111,9 +118,7 @@ void pool_many_requests_are_completed_once_each(void)
   int active = 0;
 
   pool_begin(3);
-  for (unsigned i = 0; i < REQUESTS; i++) {
-    work_submit(&works[i], &active);
-  }
+  submit_all(works, REQUESTS, &active);
   poll_until_idle(&active);
   for (unsigned i = 0; i < REQUESTS; i++) {
     assert(atomic_load(&works[i].runs) == 1 && works[i].completions == 1 && works[i].ret == 0);
@@ -136,9 +141,7 @@ void pool_cancel_waits_for_the_completion(void)
   int active = 0;
 
   pool_begin(1);
-  for (unsigned i = 0; i < REQUESTS; i++) {
-    work_submit(&works[i], &active);
-  }
+  submit_all(works, REQUESTS, &active);
   for (unsigned i = REQUESTS; i-- > 0;) {
     if (works[i].acb) {
       bdrv_aio_cancel(works[i].acb);
@@ -156,9 +159,7 @@ void pool_cancel_async_completes_later_and_once(void)
   int active = 0;
 
   pool_begin(1);
-  for (unsigned i = 0; i < REQUESTS; i++) {
-    work_submit(&works[i], &active);
-  }
+  submit_all(works, REQUESTS, &active);
   for (unsigned i = 0; i < REQUESTS; i++) {
     bdrv_aio_cancel_async(works[i].acb);
     assert(works[i].completions == 0);
