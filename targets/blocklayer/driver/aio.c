@@ -128,13 +128,19 @@ bool op_unring(unsigned actor, const ds_operation *op)
 
 /* ------------------------------------------------------------------ handlers */
 
+/* One that was removed may still be running. */
+static void handler_affinity(const GhostHandler *handler)
+{
+  if (handler->home != NO_CONTEXT) {
+    rule_affinity(handler->home);
+  }
+}
+
 static void handler_cb(EventNotifier *notifier)
 {
   GhostHandler *handler = (GhostHandler *)notifier; /* its first field */
 
-  if (handler->home != NO_CONTEXT) {
-    rule_affinity(handler->home);
-  }
+  handler_affinity(handler);
   if (event_notifier_test_and_clear(notifier)) {
     handler->signalled = false;
     ds_mark(AIO_MARK);
@@ -146,9 +152,7 @@ static bool handler_poll(void *opaque)
 {
   const GhostHandler *handler = opaque; /* the notifier is its first field */
 
-  if (handler->home != NO_CONTEXT) {
-    rule_affinity(handler->home);
-  }
+  handler_affinity(handler);
   return handler->signalled;
 }
 

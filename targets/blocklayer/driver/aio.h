@@ -90,10 +90,6 @@ GhostOperation op_start_vcpu, op_bql_lock, op_bql_unlock, op_main_loop, op_wait;
 GhostOperation op_hang_bell, op_ring, op_add_handler, op_remove_handler, op_signal, op_submit;
 GhostOperation op_unhang, op_unring, op_ring_idle, op_add_poller, op_arm, op_disarm, op_cancel;
 
-/* May a home thread of the main context poll? Not under the write lock, and not nested too deep for
- * anybody to understand. */
-bool may_poll(void);
-
 bool vcpu_has_bql(unsigned actor); /* of a vcpu actor */
 bool vcpus_ended(void);            /* every one that was started */
 void vcpus_join(void);

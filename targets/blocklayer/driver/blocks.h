@@ -72,7 +72,7 @@ GhostOperation op_drained_begin, op_drained_end;
 void sections_end_all(unsigned actor);
 bool holds_section(unsigned actor);
 bool section_covers(const GhostSection *section, unsigned node);
-bool covered(unsigned node, SectionKind at_least); /* by a section whose begin has returned */
+bool covered(unsigned node); /* by a section whose begin has returned */
 /* By one that has waited until nothing was in flight, so not a writer's; `perhaps`: or that may
  * have, because its begin goes on in the main thread, and the coroutine that called it does not
  * know. */

@@ -20,11 +20,6 @@ static void script_run(void *opaque);
 static void read_unlock(GhostCoroutine *self);
 static bool holds_lock(const GhostCoroutine *self);
 
-static bool is_coroutine(unsigned actor)
-{
-  return actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT;
-}
-
 /* `actor` is a coroutine. */
 static GhostCoroutine *self_of(unsigned actor)
 {

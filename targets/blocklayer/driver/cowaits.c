@@ -15,11 +15,6 @@ static void wake_outside(unsigned queue, unsigned wakeups);
 static void nap_begin(unsigned self, const char *what);
 static void nap_end(unsigned self);
 
-static bool is_coroutine(unsigned actor)
-{
-  return actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT;
-}
-
 static bool holds_nothing(unsigned self)
 {
   return !(ghost.lock.holders >> self & 1) && !colocks_holds_any(self) &&

@@ -90,6 +90,11 @@ extern Ghost ghost;
 /* One operation of an actor; false: a precondition did not hold, nothing was done. */
 typedef bool GhostOperation(unsigned actor, const ds_operation *op);
 
+static inline bool is_coroutine(unsigned actor)
+{
+  return actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT;
+}
+
 /* operations.c */
 void actor_waits(unsigned actor, const char *what); /* for whom it does; NULL: no longer */
 void perform_script(unsigned actor);                /* all operations of an actor, in order */
@@ -112,6 +117,7 @@ GhostOperation op_post;
 bool bottom_halves_ended(void); /* every one that was posted */
 
 /* main_thread.c */
+bool may_poll(void); /* not under the write lock, nor nested too deep for anybody to understand */
 GhostOperation op_poll, op_wrlock, op_wrlock_drained, op_wrunlock;
 void write_unlock(void);
 

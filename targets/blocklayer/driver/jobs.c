@@ -47,7 +47,7 @@ static GhostJob *ghost_of(Job *job)
 static unsigned job_choose(unsigned operand)
 {
   uint32_t usable = 0;
-  if (ghost.lock.writer != NO_WRITER || ghost.main_bh_depth > POLL_DEPTH_MAX) {
+  if (!may_poll()) {
     return NO_JOB;
   }
   for (unsigned i = 0; i < ghost_jobs.created; i++) {

@@ -6,16 +6,30 @@
 #include "aio/main_loop.h"
 #include "graph/graph_lock.h"
 
-/* Poll the main loop once. Not under the write lock, and not from bottom halves nested too deep
- * for anybody to understand. */
+bool may_poll(void)
+{
+  return ghost.lock.writer == NO_WRITER && ghost.main_bh_depth <= POLL_DEPTH_MAX;
+}
+
+/* Poll the main loop once. */
 bool op_poll(unsigned actor, const ds_operation *op)
 {
   (void)actor, (void)op;
-  if (ghost.lock.writer != NO_WRITER || ghost.main_bh_depth > POLL_DEPTH_MAX) {
+  if (!may_poll()) {
     return false;
   }
   aio_poll(qemu_get_aio_context(), false);
   return true;
+}
+
+static void write_lock(unsigned actor, void (*take)(void))
+{
+  ghost.lock.wrlock_depth++;
+  take();
+  ghost.lock.wrlock_depth--;
+  ghost.lock.writers++;
+  rule_writer_entered();
+  ghost.lock.writer = (uint8_t)actor;
 }
 
 bool op_wrlock(unsigned actor, const ds_operation *op)
@@ -25,12 +39,7 @@ bool op_wrlock(unsigned actor, const ds_operation *op)
     return false;
   }
   meet_requests();
-  ghost.lock.wrlock_depth++;
-  bdrv_graph_wrlock();
-  ghost.lock.wrlock_depth--;
-  ghost.lock.writers++;
-  rule_writer_entered();
-  ghost.lock.writer = (uint8_t)actor;
+  write_lock(actor, bdrv_graph_wrlock);
   return true;
 }
 
@@ -41,12 +50,7 @@ bool op_wrlock_drained(unsigned actor, const ds_operation *op)
   if (!may_wait_for_requests(actor) || !writers_section_begins(actor)) {
     return false;
   }
-  ghost.lock.wrlock_depth++;
-  bdrv_graph_wrlock_drained();
-  ghost.lock.wrlock_depth--;
-  ghost.lock.writers++;
-  rule_writer_entered();
-  ghost.lock.writer = (uint8_t)actor;
+  write_lock(actor, bdrv_graph_wrlock_drained);
   writers_section_has_begun(actor);
   return true;
 }

@@ -123,7 +123,7 @@ static const Row rows[OP_COUNT + 1] = {
 
 static unsigned kind_of(unsigned actor)
 {
-  if (actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT) {
+  if (is_coroutine(actor)) {
     return COROUTINE;
   }
   if (actor - ACTOR_BH_FIRST < ACTOR_BH_COUNT) {
@@ -163,7 +163,7 @@ void perform_script(unsigned actor)
 
 void actor_waits(unsigned actor, const char *what)
 {
-  if (actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT) {
+  if (is_coroutine(actor)) {
     ds_task_waits(ghost.coroutines[actor - ACTOR_CO_FIRST].task, what, 0, -1);
   } else if (actor - ACTOR_BH_FIRST < ACTOR_BH_COUNT) {
     ds_task_waits(ghost.bottom_halves[actor - ACTOR_BH_FIRST].task, what, 0, -1);

@@ -39,7 +39,7 @@ void rule_section_is_quiet(void)
 {
   for (unsigned i = 0; i < NODES; i++) {
     if (node_is_busy(i)) {
-      DS_CHECK(!covered(i, OF_NODE), "R20", "busy-in-section",
+      DS_CHECK(!covered(i), "R20", "busy-in-section",
                "the section has begun, but node%u has %u requests in flight", i,
                in_flight_of(ghost.graph.nodes[i]));
     }
@@ -61,7 +61,7 @@ void rule_request_reaches(unsigned node)
   if (job != NO_JOB) {
     rule_job_works(job);
   }
-  DS_CHECK(!covered(node, OF_NODE), "R20", "request-in-section",
+  DS_CHECK(!covered(node), "R20", "request-in-section",
            "a request is in node%u, which is in a drained section", node);
 }
 
@@ -77,7 +77,7 @@ void rule_flushed(unsigned node, unsigned written)
 void rule_callback(unsigned blk)
 {
   unsigned root = blocks.blks[blk].root;
-  bool inside = root != NO_NODE && !blocks.blks[blk].in_change && covered(root, OF_NODE);
+  bool inside = root != NO_NODE && !blocks.blks[blk].in_change && covered(root);
   DS_CHECK(!inside, "R20", "callback-in-section",
            "a request of blk%u calls back, but its node%u is in a drained section", blk, root);
 }

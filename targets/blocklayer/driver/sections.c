@@ -10,14 +10,9 @@
 
 #include "coroutine/coroutine_int.h"
 
-enum { SECTIONS_PER_ACTOR = 3, NESTED_WAITS_MAX = 2 };
+enum { SECTIONS_PER_ACTOR = 3 };
 
 GhostBlocks blocks;
-
-static bool is_coroutine(unsigned actor)
-{
-  return actor - ACTOR_CO_FIRST < ACTOR_CO_COUNT;
-}
 
 static SectionKind kind_of(const ds_operation *op)
 {
@@ -53,7 +48,7 @@ bool may_wait_for_requests(unsigned actor)
     unsigned number = actor - ACTOR_CO_FIRST;
     return !(ghost.lock.holders >> number & 1) && ghost.coroutines[number].co->locks_held == 0;
   }
-  return ghost.lock.writer == NO_WRITER && ghost.main_bh_depth <= NESTED_WAITS_MAX;
+  return may_poll();
 }
 
 /* What comes into a section is held up, or must take over its count. */
@@ -310,12 +305,11 @@ bool section_covers(const GhostSection *section, unsigned node)
   return false;
 }
 
-bool covered(unsigned node, SectionKind at_least)
+bool covered(unsigned node)
 {
   for (unsigned i = 0; i < SECTIONS; i++) {
     const GhostSection *section = &blocks.sections[i];
-    if (section->state == SECTION_INSIDE && section->kind >= at_least &&
-        section_covers(section, node)) {
+    if (section->state == SECTION_INSIDE && section_covers(section, node)) {
       return true;
     }
   }

@@ -36,8 +36,8 @@ static bool is_usable(const GhostTimer *timer)
   return timer->made && ghost.contexts[timer->home].state == CONTEXT_LIVE;
 }
 
-/* Who changes it in another thread than its home thread may meet a callback that is on its way. */
-/* Value: for change_end(). */
+/* Who changes it in another thread than its home thread may meet a callback that is on its way.
+ * Value: for change_end(). */
 static uint16_t change_begin(GhostTimer *timer)
 {
   bool is_alone = timer->changing == 0;

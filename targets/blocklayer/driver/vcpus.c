@@ -101,11 +101,6 @@ void vcpus_join(void)
 
 /* ------------------------------------------------------------------ polling and waiting */
 
-bool may_poll(void)
-{
-  return ghost.lock.writer == NO_WRITER && ghost.main_bh_depth <= POLL_DEPTH_MAX;
-}
-
 /* The main thread's own script only: a bottom half may run in another home thread. */
 bool op_main_loop(unsigned actor, const ds_operation *op)
 {
