@@ -75,9 +75,9 @@ def test_the_picture_has_the_words_of_the_table() -> None:
 
 def test_a_state_file_of_another_build_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    state.write_text('{"target": "blocklayer", "digest": "0", "rows": {}}')
+    state.write_text('{"of": {"target": "blocklayer", "build": "0"}, "rows": {}}')
 
-    with pytest.raises(UsageError, match="another build of blocklayer; name another --state"):
+    with pytest.raises(UsageError, match="of another build: 0, now [0-9a-f]+; name another"):
         measure("blocklayer", (), PLAN, workers=1, state=state, write=False)
 
 

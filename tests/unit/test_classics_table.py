@@ -66,17 +66,39 @@ def test_what_cannot_be_measured_is_refused_before_anything_runs(
     programs: tuple[str, ...], strategies: tuple[str, ...], write: bool
 ) -> None:
     with pytest.raises(UsageError):
-        measure(programs, strategies, seeds=1, cap=10, workers=1, write=write)
+        measure(programs, strategies, seeds=1, cap=10, workers=1, state=None, write=write)
 
 
 def test_the_measured_table_is_printed_and_a_bug_that_was_missed_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert measure(("deadlock01",), ("random",), seeds=3, cap=500, workers=1, write=False) == 0
+    assert measure_one("deadlock01", seeds=3, cap=500) == 0
     assert "holds: each bug in 3 of 3" in capsys.readouterr().out
 
-    assert measure(("reorder_100",), ("random",), seeds=1, cap=2, workers=1, write=False) == 1
+    assert measure_one("reorder_100", seeds=1, cap=2) == 1
     assert "MISSED: reorder_100" in capsys.readouterr().out
+
+
+def test_what_a_state_file_holds_is_not_measured_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    assert measure_one("deadlock01", seeds=3, cap=500, state=state) == 0
+    first = capsys.readouterr().out
+    assert measure_one("deadlock01", seeds=3, cap=500, state=state) == 0
+    again = capsys.readouterr().out
+    assert "measured 1 of 1" in first
+    assert "measured" not in again
+    assert again.strip() in first
+
+    with pytest.raises(UsageError, match="of another cap: 500, now 600; name another --state"):
+        measure_one("deadlock01", seeds=3, cap=600, state=state)
+
+
+def measure_one(program: str, *, seeds: int, cap: int, state: Path | None = None) -> int:
+    return measure(
+        (program,), ("random",), seeds=seeds, cap=cap, workers=1, state=state, write=False
+    )
 
 
 def test_expectations_that_are_not_the_targets_programs_are_refused(tmp_path: Path) -> None:

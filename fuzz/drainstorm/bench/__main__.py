@@ -120,6 +120,8 @@ def hostile(target: str, inputs: int, seed: int, workers: int) -> None:
 @click.option("--seeds", default=20, show_default=True, help="Searches per program and strategy.")
 @click.option("--cap", default=10_000, show_default=True, help="Schedules of one search.")
 @click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), default=None,
+              help="Go on from this file, and keep the scores there.")  # fmt: skip
 @click.option("--write", is_flag=True, help="Store the table beside the programs.")
 def classics(
     *,
@@ -128,13 +130,16 @@ def classics(
     seeds: int,
     cap: int,
     workers: int,
+    state: Path | None,
     write: bool,
 ) -> None:
     """Schedules to the first finding in the programs of the literature, by strategy."""
     from drainstorm.bench.classics import measure
 
     raise SystemExit(
-        measure(programs, strategies, seeds=seeds, cap=cap, workers=workers, write=write)
+        measure(
+            programs, strategies, seeds=seeds, cap=cap, workers=workers, state=state, write=write
+        )
     )
 
 

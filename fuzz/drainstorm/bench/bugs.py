@@ -14,12 +14,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from drainstorm import text
 from drainstorm.bench.bugs_table import Free, Row, picture, sums, table
 from drainstorm.bench.pool import processes
 from drainstorm.bench.scores import PORTFOLIO_NAME, STRATEGIES, Score
+from drainstorm.bench.state import Rows
 from drainstorm.build import build
 from drainstorm.case import Case
 from drainstorm.errors import UsageError
@@ -59,14 +58,6 @@ class Plan:
     strategies: tuple[str, ...]
 
 
-class _State(msgspec.Struct):
-    """What a state file holds."""
-
-    target: str
-    digest: str
-    rows: dict[str, Row] = {}
-
-
 def measure(
     target: str,
     names: tuple[str, ...],
@@ -95,15 +86,14 @@ def measure(
     if write and names:
         raise UsageError("--write stores the whole table: leave out --bug")
     bugs = [spec.bug(name) for name in names] or list(spec.bugs)
-    known = _load(state, _State(target, build(spec).digest))
-    todo = [(target, bug.name, plan) for bug in bugs if bug.name not in known.rows]
+    of = {"target": target, "build": build(spec).digest, "plan": str(plan)}
+    known = Rows(state, Row, of)
+    todo = [(target, bug.name, plan) for bug in bugs if bug.name not in known]
     with processes(workers) as pool:
         for row in pool.imap_unordered(_measure_bug, todo):
-            known.rows[row.bug] = row
-            print(f"measured {len(known.rows)} of {len(bugs)}: {row}", flush=True)
-            if state is not None:
-                atomic_write(state, msgspec.json.encode(known))
-    rows = [known.rows[bug.name] for bug in bugs]
+            known.keep(row.bug, row)
+            print(f"measured {len(known)} of {len(bugs)}: {row}", flush=True)
+    rows = [known[bug.name] for bug in bugs]
     columns = (*plan.strategies, PORTFOLIO_NAME)
     words = table(rows, columns, plan.schedules, plan.seconds)
     print("\n" + words, end="")
@@ -114,18 +104,6 @@ def measure(
     missed = [row.bug for row in rows if not row.scores[PORTFOLIO_NAME].is_full]
     print(f"MISSED: {', '.join(missed)}" if missed else f"holds: {sums(rows)[0]}")
     return 1 if missed else 0
-
-
-def _load(state: Path | None, fresh: _State) -> _State:
-    if state is None or not state.exists():
-        return fresh
-    try:
-        known = msgspec.json.decode(state.read_bytes(), type=_State)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"{state}: not a state file of this measurement: {error}") from error
-    if (known.target, known.digest) != (fresh.target, fresh.digest):
-        raise UsageError(f"{state} is of another build of {known.target}; name another --state")
-    return known
 
 
 def _measure_bug(work: tuple[str, str, Plan]) -> Row:

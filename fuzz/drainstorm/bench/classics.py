@@ -3,7 +3,8 @@
 
 One row a program, one column a strategy, beside them the best mean that others have published. The
 last column of ours is the portfolio of a hunt: its strategies by its bandit, in turns that grow.
-Under `sc`, as in the literature; seeds are campaign seeds, so a table can be made again.
+Under `sc`, as in the literature; seeds are campaign seeds, so a table can be made again. A call
+that was cut short goes on from its state file, field by field.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from drainstorm.bench.classics_table import picture, table
 from drainstorm.bench.pool import processes
 from drainstorm.bench.portfolio import turns
 from drainstorm.bench.scores import PORTFOLIO_NAME, STRATEGIES, Score
+from drainstorm.bench.state import Rows
 from drainstorm.build import build
 from drainstorm.case import Case, Expect, Limits, Operation
 from drainstorm.errors import TargetError, UsageError
@@ -25,6 +27,9 @@ from drainstorm.spec import did_you_mean, find_target
 from drainstorm.strategies import derive_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from drainstorm.result import Totals
     from drainstorm.spec import TargetSpec
 
@@ -42,14 +47,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One row to be measured; `cap` schedules for a search at most."""
+    """One field of the table to be measured; `cap` schedules for a search at most."""
 
     program: str
-    strategies: tuple[str, ...]
+    strategy: str
     seeds: int
     cap: int
     expect: Expect
-    published: Published | None
+
+    @property
+    def name(self) -> str:
+        """The field's name in a state file."""
+        return f"{self.program} / {self.strategy}"
 
 
 def case_of(spec: TargetSpec, program: str, model: str) -> Case:
@@ -65,6 +74,7 @@ def measure(
     seeds: int,
     cap: int,
     workers: int,
+    state: Path | None,
     write: bool,
 ) -> int:
     """Print the table; 0 when the portfolio found every bug from every seed.
@@ -74,24 +84,32 @@ def measure(
         strategies: Columns by name; none: all of them.
         seeds: Searches for each program and strategy.
         cap: Schedules of one search, unless published.toml says another for the program.
-        workers: Processes.
+        workers: Processes, one field each.
+        state: Go on from this file, and keep the scores there.
         write: Store results.txt and results.svg beside the programs.
 
     Raises:
-        UsageError: An unknown program or strategy, or `write` for a part of the table.
+        UsageError: An unknown program or strategy, a state file of something else, or `write` for
+            a part of the table.
         TargetError: A program failed in another way than expected.
     """
     spec = find_target(TARGET)
     if write and (programs or strategies):
         raise UsageError("--write stores the whole table: leave out --program and --strategy")
-    work = _plan(spec, programs, strategies, seeds=seeds, cap=cap)
-    build(spec)  # before the processes start: all use the same file
+    columns = strategies or (*STRATEGIES, PORTFOLIO_NAME)
+    published = load_published(spec)
+    work = _plan(spec, programs, columns, published, seeds=seeds, cap=cap)
+    of = {"build": build(spec).digest, "seeds": str(seeds), "cap": str(cap)}
+    known = Rows(state, Score, of)
+    todo = [field for field in work if field.name not in known]
     with processes(workers) as pool:
-        rows = []
-        for row in pool.imap(_measure_row, work):
-            rows.append(row)
-            print(f"measured {len(rows)} of {len(work)}: {row.program}", flush=True)
-    columns = work[0].strategies
+        for field, score in pool.imap_unordered(_measure, todo):
+            known.keep(field.name, score)
+            print(f"measured {len(known)} of {len(work)}: {field.name}: {score}", flush=True)
+    scores = dict[str, dict[str, Score]]()
+    for field in work:
+        scores.setdefault(field.program, {})[field.strategy] = known[field.name]
+    rows = [Row(name, row, published.get(name)) for name, row in scores.items()]
     text = table(rows, columns, seeds=seeds, cap=cap)
     print("\n" + text, end="")
     if write:
@@ -106,26 +124,27 @@ def measure(
 def _plan(
     spec: TargetSpec,
     programs: tuple[str, ...],
-    strategies: tuple[str, ...],
+    columns: tuple[str, ...],
+    published: Mapping[str, Published],
     *,
     seeds: int,
     cap: int,
 ) -> list[Work]:
-    expected, published = load_expected(spec), load_published(spec)
+    expected = load_expected(spec)
     buggy = [name for name, program in expected.items() if program.under("sc").verdict == "FAIL"]
     known = (*STRATEGIES, PORTFOLIO_NAME)
     for name in programs:
         if name not in buggy:
             raise UsageError(f"no bug under sc in program '{name}'{did_you_mean(name, buggy)}")
-    for name in strategies:
+    for name in columns:
         if name not in known:
             raise UsageError(f"unknown strategy '{name}'; known: {', '.join(known)}")
     work = []
     for name in programs or buggy:
-        best = published.get(name)
-        most = best.cap if best is not None and best.cap else cap
-        expect = expected[name].under("sc")
-        work.append(Work(name, strategies or known, seeds, most, expect, best))
+        best, expect = published.get(name), expected[name].under("sc")
+        for column in columns:
+            most = cap if best is None else best.cap_of(column, cap)
+            work.append(Work(name, column, seeds, most, expect))
     return work
 
 
@@ -135,23 +154,20 @@ def _all_found(row: Row) -> bool:
     return all(score.is_full for score in judged)
 
 
-def _measure_row(work: Work) -> Row:
+def _measure(work: Work) -> tuple[Work, Score]:
     spec = find_target(TARGET)
     case = case_of(spec, work.program, "sc")
-    scores = {}
     with Machine(build(spec)) as machine:
-        for name in work.strategies:
-            searches = [_search(machine, case, work, name, seed) for seed in range(work.seeds)]
-            found = sum(found for found, _ in searches)
-            scores[name] = Score(work.seeds, found, sum(schedules for _, schedules in searches))
-    return Row(work.program, scores, work.published)
+        searches = [_search(machine, case, work, seed) for seed in range(work.seeds)]
+    found = sum(found for found, _ in searches)
+    return work, Score(work.seeds, found, sum(schedules for _, schedules in searches))
 
 
-def _search(machine: Machine, case: Case, work: Work, name: str, seed: int) -> tuple[bool, int]:
+def _search(machine: Machine, case: Case, work: Work, seed: int) -> tuple[bool, int]:
     """Whether the bug was found, and after how many schedules."""
-    if name == PORTFOLIO_NAME:
+    if work.strategy == PORTFOLIO_NAME:
         return _search_by_all(machine, case, work, seed)
-    strategy = STRATEGIES[name].with_seed(derive_seed(seed, 0, 0))
+    strategy = STRATEGIES[work.strategy].with_seed(derive_seed(seed, 0, 0))
     totals = machine.batch(case, strategy, work.cap)
     return _is_found(totals, work), totals.runs
 

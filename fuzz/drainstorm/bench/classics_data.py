@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from drainstorm.bench.scores import PORTFOLIO_NAME
 from drainstorm.case import Expect
 from drainstorm.errors import TargetError
 
@@ -51,6 +52,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         next: Second smallest mean, 0: none known.
         next_by: Who has that.
         cap: Schedules of one search of ours, 0: as the bench says.
+        portfolio_cap: The same for the portfolio, 0: as for the others.
         note: Where ours differs from theirs.
     """
 
@@ -59,7 +61,13 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     next: int = 0
     next_by: str = ""
     cap: int = 0
+    portfolio_cap: int = 0
     note: str = ""
+
+    def cap_of(self, column: str, usual: int) -> int:
+        """Schedules of one search of ours in a column of the table."""
+        of_all = self.cap or usual
+        return (self.portfolio_cap or of_all) if column == PORTFOLIO_NAME else of_all
 
 
 def load_expected(spec: TargetSpec) -> dict[str, Program]:

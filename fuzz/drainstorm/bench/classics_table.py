@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.bench import scores, svg
+from drainstorm.bench.scores import PORTFOLIO_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,11 @@ def _notes(rows: Sequence[Row], seeds: int, cap: int) -> list[str]:
         "two runs in which urw, surw and rff count operations are not counted.",
     ]
     capped = [r for r in rows if r.published is not None and r.published.cap]
-    notes += [f"{r.program}: within {r.published.cap:,} schedules." for r in capped if r.published]
+    for row in capped:
+        if row.published is not None:
+            more = row.published.portfolio_cap
+            beside = f" ({PORTFOLIO_NAME}: {more:,})" if more else ""
+            notes.append(f"{row.program}: within {row.published.cap:,} schedules{beside}.")
     return notes
 
 
@@ -89,7 +94,7 @@ def _sums(rows: Sequence[Row]) -> list[str]:
         f"{every} of {len(rows)} programs: some strategy finds the bug from every seed.",
         f"{within} of {len(known)} programs: at most {_WITHIN} times the best published mean.",
     ]
-    ours = [row.scores["portfolio"] for row in rows if "portfolio" in row.scores]
+    ours = [row.scores[PORTFOLIO_NAME] for row in rows if PORTFOLIO_NAME in row.scores]
     if ours:
         full = sum(score.is_full for score in ours)
         lines.append(f"{full} of {len(ours)} programs: the portfolio finds it from every seed.")
