@@ -72,6 +72,9 @@ _VISIBLE_CLANG: Final = (
 )
 _FILL_STACK: Final = "-ftrivial-auto-var-init=pattern"
 COVERAGE: Final = "-fsanitize-coverage=trace-pc"
+_BLOCKS_AS_WRITTEN: Final = ("-Og", "-fno-inline")
+"""For gcc: one basic block for each way through a function of the source, not one for each copy of
+it that an optimiser makes."""
 LINK: Final = ("-shared", "-Wl,-z,now", "-Wl,--no-undefined", "-Wl,-z,noexecstack")
 
 
@@ -107,7 +110,9 @@ class Compiler:
         flags += _RENAMED
         if _takes(self, _FILL_STACK):
             flags.append(_FILL_STACK)  # an uninitialised variable is the same in every run
-        return (*flags, COVERAGE) if coverage else tuple(flags)
+        if coverage:
+            flags += [COVERAGE, *(() if self.is_clang else _BLOCKS_AS_WRITTEN)]
+        return tuple(flags)
 
 
 def find_compiler(command: str | None = None) -> Compiler:

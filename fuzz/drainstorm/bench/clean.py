@@ -10,14 +10,14 @@ printed and judged is the sum.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import multiprocessing
 import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from drainstorm.bench.lines import branch_coverage, line_coverage
+from drainstorm.bench.coverage import measure_coverage
+from drainstorm.bench.lines import line_coverage
 from drainstorm.build import build
 from drainstorm.case import CHECKS_DEFAULT, Limits
 from drainstorm.errors import UsageError
@@ -29,7 +29,6 @@ from drainstorm.spec import find_target
 from drainstorm.strategies import PORTFOLIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from drainstorm.case import Case
@@ -38,8 +37,8 @@ UNKNOWN_MOST: Final = 0.001
 SKIPPED_MOST: Final = 0.2
 LINES_LEAST: Final = 0.9
 BRANCHES_LEAST: Final = 0.95
-_PROBED_MOST: Final = 400
-"""Programs per shard that are run again on the `cov` build."""
+_PROBED_SCHEDULES: Final = (4, 20)
+"""How often a new program is run again on the `cov` build; one that did what counts."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +64,15 @@ class Work:
 
 
 class Done(msgspec.Struct):
-    """What is known so far; also what a state file holds."""
+    """What is known so far; also what a state file holds.
+
+    Args:
+        digest: Of the build whose blocks these are.
+    """
 
     target: str
     model: str
+    digest: str
     next_seed: int
     cpu_seconds: float = 0.0
     runs: int = 0
@@ -113,8 +117,9 @@ def measure(
 ) -> int:
     """Print everything that the claim rests on; 0 when all of it holds."""
     spec = find_target(target)
-    build(spec), build(spec, flavour="cov")
-    done = _load(state, Done(target, model, seed))
+    build(spec)
+    covered = build(spec, flavour="cov")
+    done = _load(state, Done(target, model, covered.digest, seed))
     share = Work(
         target=target,
         model=model,
@@ -133,11 +138,11 @@ def measure(
     if state is not None:
         atomic_write(state, msgspec.json.encode(done))
     _tell(done, time.monotonic() - start, workers)
-    covered = build(spec, flavour="cov")
     lines = line_coverage(covered, done.blocks, file)
-    names = [path.name for path in spec.source_files()]
-    branches = branch_coverage(covered, done.blocks, names)
-    _tell_missed(branches.missed)
+    branches = measure_coverage(spec, done.blocks)
+    branches.tell()
+    either = branches.generated | branches.behaved
+    unexplained = len(branches.unexplained)
     never = [o.name for o in spec.operations if not done.done.get(o.name)]
     taken = done.skipped + sum(done.done.values())
     unknown, skipped = done.unknown / max(1, done.runs), done.skipped / max(1, taken)
@@ -148,7 +153,16 @@ def measure(
         (f"skipped operations {skipped:.1%} <= {SKIPPED_MOST:.0%}", skipped <= SKIPPED_MOST),
         (f"operations never carried out: {', '.join(never) or 'none'}", not never),
         (f"lines of {file}: {lines}", lines.share >= LINES_LEAST),
-        (f"branches of all sources: {branches}", branches.share >= BRANCHES_LEAST),
+        (
+            f"branches of all sources, by generated programs: {branches.words(branches.generated)}",
+            branches.share(branches.generated) >= BRANCHES_LEAST,
+        ),
+        (f"by behaviours: {branches.words(branches.behaved)}", True),
+        (
+            f"by either: {branches.words(either)} >= {BRANCHES_LEAST:.0%}",
+            branches.share(either) >= BRANCHES_LEAST,
+        ),
+        (f"untaken branches without a reason: {unexplained}", unexplained == 0),
     )
 
 
@@ -161,6 +175,8 @@ def _load(state: Path | None, fresh: Done) -> Done:
         raise UsageError(f"{state}: not a state file of this measurement: {error}") from error
     if (done.target, done.model) != (fresh.target, fresh.model):
         raise UsageError(f"{state} is of {done.target} under {done.model}; name another --state")
+    if done.digest != fresh.digest:
+        raise UsageError(f"{state} is of another build of {done.target}; name another --state")
     return done
 
 
@@ -175,12 +191,6 @@ def _tell(done: Done, seconds: float, workers: int) -> None:
     )
 
 
-def _tell_missed(missed: Iterable[tuple[str, int]]) -> None:
-    """Where the blocks begin that never ran, a line for each file."""
-    for name, places in itertools.groupby(missed, key=lambda place: place[0]):
-        print(f"never ran: {name}: {', '.join(str(line) for _, line in places)}")
-
-
 def _judge(*claims: tuple[str, bool]) -> int:
     for words, holds in claims:
         print(f"{'holds' if holds else 'MISSED'}: {words}")
@@ -191,7 +201,7 @@ def _shard(work: Work) -> tuple[Totals, int, set[int], float]:
     """Totals, programs, basic blocks seen and processor seconds of one process."""
     spec = find_target(work.target)
     explorer = Explorer(spec, seed=work.seed, shard=work.shard, strategies=PORTFOLIO)
-    totals, programs, probed = Totals(), 0, 0
+    totals, programs = Totals(), 0
     with Machine(build(spec)) as machine, Machine(build(spec, flavour="cov")) as probe:
         while not _is_used_up(work, totals) and totals.first_fail is None:
             job = explorer.next_job()
@@ -200,9 +210,9 @@ def _shard(work: Work) -> tuple[Totals, int, set[int], float]:
             totals += batch
             programs += job.fresh
             explorer.learn(job, batch)
-            if explorer.is_worth_a_look(job, batch) and probed < _PROBED_MOST:
-                probed += 1
-                probe.batch(case, job.strategy, 20, stop=False)
+            if job.fresh:
+                counts = explorer.is_worth_a_look(job, batch)
+                probe.batch(case, job.strategy, _PROBED_SCHEDULES[counts], stop=False)
         if totals.first_fail is not None:
             print(f"shard {work.shard}: {totals.first_fail}", flush=True)
         return totals, programs, set(probe.coverage()), time.process_time()

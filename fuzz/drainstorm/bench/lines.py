@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _ROW = re.compile(r"^(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+)")  # "-": the code ends here
 _CALL = re.compile(r"^\s*([0-9a-f]+):.*\bcall\s.*<__sanitizer_cov_trace_pc>")
-_NOT_OURS = re.compile(r"^\s*([0-9a-f]+):.*\bcall\s.*<(?:__assert_fail|abort|__tsan_init)>")
 _FUNCTION = re.compile(r"^([0-9a-f]+) <")
 _INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\t")
 
@@ -72,69 +71,17 @@ def line_coverage(built: Built, blocks: Iterable[int], file: str) -> LineCoverag
     )
 
 
-@dataclass(frozen=True, slots=True)
-class BranchCoverage:
-    """Basic blocks of some files: how many there are, and where those begin that never ran.
+def file_rows(path: Path) -> list[tuple[int, str, int]]:
+    """(address, file name without folders, line) where the line table changes, ascending.
 
-    Args:
-        total: Blocks, each of them one way out of a branch or the start of a function; not those
-            that only say that an assertion failed, or that the compiler added.
-        missed: (file name, line) of each that did not run, sorted.
+    The name is empty where the code of a source ends.
     """
-
-    total: int
-    missed: tuple[tuple[str, int], ...]
-
-    @property
-    def share(self) -> float:
-        """Blocks that ran, of all; 0.0 when there are none."""
-        return 1 - len(self.missed) / self.total if self.total else 0.0
-
-    def __str__(self) -> str:
-        return f"{self.total - len(self.missed)} of {self.total} ran ({self.share:.1%})"
-
-
-def branch_coverage(built: Built, blocks: Iterable[int], names: Iterable[str]) -> BranchCoverage:
-    """Which blocks of these files ran.
-
-    Args:
-        built: A `cov` build.
-        blocks: Offsets as Machine.coverage() gives them.
-        names: File names without folders; no two of a target's sources share one.
-
-    Raises:
-        TargetError: objdump is missing or does not understand the build.
-    """
-    starts, ends = _block_ranges(built.path)
-    left_out = sorted(_calls_not_ours(built.path))
-    ran = set(blocks)
-    rows = _file_rows(built.path)
-    total, missed, wanted = 0, list[tuple[str, int]](), set(names)
-    for start, end in zip(starts, ends, strict=True):
-        if bisect.bisect_left(left_out, start) < bisect.bisect_left(left_out, end):
-            continue
-        at = bisect.bisect_right(rows, start, key=lambda row: row[0]) - 1
-        if at < 0 or rows[at][1] not in wanted:
-            continue
-        total += 1
-        if start not in ran:
-            missed.append(rows[at][1:])
-    return BranchCoverage(total, tuple(sorted(missed)))
-
-
-def _calls_not_ours(path: Path) -> list[int]:
-    rows = _objdump(path, "-d", "--no-show-raw-insn")
-    return [int(match[1], 16) for row in rows if (match := _NOT_OURS.match(row))]
-
-
-def _file_rows(path: Path) -> list[tuple[int, str, int]]:
-    """(address, file name, line) where the line table changes, sorted; no name: no code."""
     rows = []
-    for row in _objdump(path, "--dwarf=decodedline"):
+    for row in objdump(path, "--dwarf=decodedline"):
         if match := _ROW.match(row):
             line = 0 if match[2] == "-" else int(match[2])
             rows.append((int(match[3], 16), match[1] if line else "", line))
-    return sorted(rows)
+    return sorted(rows, key=lambda row: row[0])
 
 
 def _block_ranges(path: Path) -> tuple[list[int], list[int]]:
@@ -142,7 +89,7 @@ def _block_ranges(path: Path) -> tuple[list[int], list[int]]:
     starts: list[int] = []
     borders: list[int] = []
     pending = False
-    for row in _objdump(path, "-d", "--no-show-raw-insn"):
+    for row in objdump(path, "-d", "--no-show-raw-insn"):
         if function := _FUNCTION.match(row):
             borders.append(int(function[1], 16))
         elif (instruction := _INSTRUCTION.match(row)) and pending:
@@ -157,14 +104,19 @@ def _block_ranges(path: Path) -> tuple[list[int], list[int]]:
 
 def _line_table(path: Path, name: str) -> list[tuple[int, int]]:
     rows = []
-    for row in _objdump(path, "--dwarf=decodedline"):
+    for row in objdump(path, "--dwarf=decodedline"):
         match = _ROW.match(row)
         if match and match[1] == name and match[2] != "-":
             rows.append((int(match[2]), int(match[3], 16)))
     return rows
 
 
-def _objdump(path: Path, *arguments: str) -> list[str]:
+def objdump(path: Path, *arguments: str) -> list[str]:
+    """What objdump prints about a build, line by line.
+
+    Raises:
+        TargetError: it is missing or does not understand the build.
+    """
     try:
         done = subprocess.run(
             ["objdump", *arguments, str(path)], capture_output=True, text=True, check=True
