@@ -123,6 +123,7 @@ bool op_send(unsigned actor, const ds_operation *op)
   }
   GhostClient *self = &ghost_exports.clients[number];
   meet_sections();
+  rule_clients_are_quiet();
   for (unsigned i = 0; i <= op->b % AT_A_TIME && self->sends < SENDS_MAX; i++) {
     NBDRequest request = {.cookie = self->sends,
                           .offset = (int64_t)(op->b / WAYS_WITH_HOME % 2 * RANGE_BYTES),
@@ -132,7 +133,11 @@ bool op_send(unsigned actor, const ds_operation *op)
     self->sent |= bit;
     self->sends++;
     blocks.requests++;
-    if (!nbd_channel_send(&self->channel, &request)) { /* it is full, or closed since */
+    self->sending++;
+    bool accepted = nbd_channel_send(&self->channel, &request);
+    self->sending--;
+    self->accepted = (uint8_t)(self->accepted + accepted);
+    if (!accepted) { /* it is full, or closed since */
       self->sent &= (uint16_t)~bit;
       blocks.requests--;
     }

@@ -16,9 +16,15 @@ typedef struct GhostClient {
   uint16_t sent; /* bit i: its request i */
   uint16_t answered;
   uint8_t sends;
+  uint8_t accepted; /* by the channel, modulo 256 */
   uint8_t blk;
-  bool connected; /* it may send */
-  bool gone;      /* the server has let go of it */
+  uint8_t quiet_taken; /* of those, by the export, when a section was found to have begun */
+  uint8_t quiet_root;  /* ... on this node, whose driver had been told so often that it has */
+  uint8_t quiet_begun;
+  bool quiet_known;
+  uint8_t sending; /* calls of nbd_channel_send() in progress */
+  bool connected;  /* it may send */
+  bool gone;       /* the server has let go of it */
 } GhostClient;
 
 typedef struct GhostExports {
@@ -36,7 +42,8 @@ void exports_close(void);
 
 /* rules_exports.c */
 void rule_reply(unsigned client, unsigned request);
-void rule_replies(void); /* nothing can run */
+void rule_replies(void);           /* nothing can run */
+void rule_clients_are_quiet(void); /* a begin has returned, an end or another request is coming */
 void rule_clients_gone(void);
 
 #pragma GCC visibility pop

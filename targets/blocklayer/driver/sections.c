@@ -6,6 +6,7 @@
  * Who is in a section sends no request himself: it would wait for his own end.
  */
 #include "blocks.h"
+#include "exports.h"
 #include "jobs.h"
 
 #include "coroutine/coroutine_int.h"
@@ -149,12 +150,14 @@ bool op_drained_begin(unsigned actor, const ds_operation *op)
   section->state = SECTION_INSIDE;
   rule_jobs_pause_in(section, context_of(actor));
   rule_section_is_quiet();
+  rule_clients_are_quiet();
   rule_settled();
   return true;
 }
 
 static void end_section(GhostSection *section)
 {
+  rule_clients_are_quiet();
   section->state = SECTION_ENDS; /* from here on requests may come */
   blocks.changing++;
   actor_waits(section->actor, "bdrv_drained_end: the main thread");
@@ -236,6 +239,7 @@ void writers_section_has_begun(unsigned actor)
   blocks.changing--;
   rule_jobs_pause_in(section, context_of(actor));
   rule_section_is_quiet();
+  rule_clients_are_quiet();
   rule_writer_is_drained();
 }
 
@@ -243,6 +247,7 @@ void writers_section_ends(unsigned actor)
 {
   GhostSection *section = writers_section(actor);
   if (section) {
+    rule_clients_are_quiet();
     section->state = SECTION_ENDS;
     blocks.changing++;
   }
