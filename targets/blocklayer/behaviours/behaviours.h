@@ -86,6 +86,7 @@
   X(CO_NESTING, coroutine_nests)                                                                   \
   X(CO_NO_DANGLING_ACCESS, coroutine_outlives_its_creator)                                         \
   X(CO_POOL, coroutine_is_kept_for_the_next_one)                                                   \
+  X(CO_WORKER, coroutine_entered_by_a_worker_runs_at_home)                                         \
   X(CO_QUEUE_CHAINING, coroutine_wakes_run_before_control_returns)                                 \
   X(CO_MUTEX, co_mutex_second_locker_waits)                                                        \
   X(CO_RWLOCK_UPGRADE, co_rwlock_upgrade_keeps_the_order)                                          \
@@ -173,6 +174,28 @@
 #define CONTEXT_OF_NODE_BEHAVIOURS(X)                                                              \
   X(DRAIN_SET_AIO_CONTEXT, node_that_nobody_uses_changes_its_context)
 
+#define BACKEND_BEHAVIOURS(X)                                                                      \
+  X(BLK_PREAD, blk_pread_returns)                                                                  \
+  X(BLK_PWRITE, blk_pwrite_returns)                                                                \
+  X(BLK_PREADV, blk_preadv_returns)                                                                \
+  X(BLK_PWRITEV, blk_pwritev_returns)                                                              \
+  X(BLK_PREADV_PART, blk_preadv_part_returns)                                                      \
+  X(BLK_PWRITEV_PART, blk_pwritev_part_returns)                                                    \
+  X(BLK_PWRITE_COMPRESSED, blk_pwrite_compressed_returns)                                          \
+  X(BLK_PWRITE_ZEROES, blk_pwrite_zeroes_returns)                                                  \
+  X(BLK_PDISCARD, blk_pdiscard_returns)                                                            \
+  X(BLK_TRUNCATE, blk_truncate_returns)                                                            \
+  X(BLK_FLUSH, blk_flush_returns)                                                                  \
+  X(BLK_IN_A_SECTION, blk_request_waits_for_a_section)
+
+#define LOAD_BEHAVIOURS(X)                                                                         \
+  X(LOAD_OVERLAY, overlay_comes_and_goes_under_load)                                               \
+  X(LOAD_COMMIT, commits_are_cancelled_and_completed_under_load)                                   \
+  X(LOAD_SNAPSHOT, snapshot_below_is_removed_under_load)                                           \
+  X(LOAD_TWO_STREAMS, two_streams_end_in_one_iothread)                                             \
+  X(LOAD_COMMIT_ACTIVE, active_layer_is_committed_beside_a_mirror)                                 \
+  X(LOAD_PARALLEL, commit_and_stream_in_one_chain)
+
 #define BEHAVIOURS(X)                                                                              \
   AIO_BEHAVIOURS(X)                                                                                \
   HANDLER_BEHAVIOURS(X)                                                                            \
@@ -186,7 +209,9 @@
   PERMISSION_BEHAVIOURS(X)                                                                         \
   IOTHREAD_BEHAVIOURS(X)                                                                           \
   EXPORT_BEHAVIOURS(X)                                                                             \
-  CONTEXT_OF_NODE_BEHAVIOURS(X)
+  CONTEXT_OF_NODE_BEHAVIOURS(X)                                                                    \
+  BACKEND_BEHAVIOURS(X)                                                                            \
+  LOAD_BEHAVIOURS(X)
 
 #define BEHAVIOUR_DECLARE(operation, function) void function(void);
 BEHAVIOURS(BEHAVIOUR_DECLARE)

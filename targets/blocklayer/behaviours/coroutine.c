@@ -295,3 +295,42 @@ void co_rwlock_downgrade_lets_readers_in(void)
   qemu_coroutine_enter(writer);
   qemu_cleanup_main_loop();
 }
+
+/* ------------------------------------------------------------------ from elsewhere */
+
+typedef struct Worker {
+  Coroutine *co;
+  bool ran; /* the main thread's */
+} Worker;
+
+static void coroutine_fn run_at_home(void *opaque)
+{
+  assert(qemu_in_main_thread());
+  assert(qemu_get_current_aio_context() == qemu_get_aio_context());
+  ((Worker *)opaque)->ran = true;
+}
+
+static void *worker_run(void *opaque)
+{
+  const Worker *worker = opaque;
+
+  assert(!qemu_get_current_aio_context());
+  aio_co_enter(qemu_get_aio_context(), worker->co);
+  return NULL;
+}
+
+void coroutine_entered_by_a_worker_runs_at_home(void)
+{
+  pthread_t thread;
+  Worker worker = {0};
+
+  qemu_init_main_loop();
+  worker.co = qemu_coroutine_create(run_at_home, &worker);
+  qemu_thread_create(&thread, worker_run, &worker);
+  qemu_thread_join(thread);
+  assert(!worker.ran);
+  while (!worker.ran) {
+    aio_poll(qemu_get_aio_context(), true);
+  }
+  qemu_cleanup_main_loop();
+}

@@ -11,10 +11,7 @@
 
 #include <errno.h>
 
-static int blk_co_request(BlockBackend *blk, int64_t offset, int64_t bytes,
-                          BdrvTrackedRequestType type, BdrvRequestFlags flags);
-static int blk_co_do_request(BlockBackend *blk, int64_t offset, int64_t bytes,
-                             BdrvTrackedRequestType type, BdrvRequestFlags flags);
+static int blk_co_request(BlockBackend *blk, BlkRequest request);
 static void blk_wait_while_drained(BlockBackend *blk);
 
 /* ------------------------------------------------------------------ in flight */
@@ -64,50 +61,60 @@ static void coroutine_fn blk_wait_while_drained(BlockBackend *blk)
 
 /* ------------------------------------------------------------------ in a coroutine */
 
+static int coroutine_fn root_preadv(BdrvChild *root, const BlkRequest *request)
+{
+  return bdrv_co_preadv(root, request->offset, request->bytes, request->flags);
+}
+
+static int coroutine_fn root_pwritev(BdrvChild *root, const BlkRequest *request)
+{
+  return bdrv_co_pwritev(root, request->offset, request->bytes, request->flags);
+}
+
+static int coroutine_fn root_flush(BdrvChild *root, const BlkRequest *request)
+{
+  (void)request;
+  return bdrv_co_flush(root);
+}
+
 int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset, int64_t bytes,
                                BdrvRequestFlags flags)
 {
   IO_OR_GS_CODE();
-  return blk_co_request(blk, offset, bytes, BDRV_TRACKED_READ, flags);
+  return blk_co_request(blk, (BlkRequest){root_preadv, offset, bytes, .flags = flags});
 }
 
 int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
                                 BdrvRequestFlags flags)
 {
   IO_OR_GS_CODE();
-  return blk_co_request(blk, offset, bytes, BDRV_TRACKED_WRITE, flags);
+  return blk_co_request(blk, (BlkRequest){root_pwritev, offset, bytes, .flags = flags});
 }
 
 int coroutine_fn blk_co_flush(BlockBackend *blk)
 {
   IO_OR_GS_CODE();
-  return blk_co_request(blk, 0, 0, BDRV_TRACKED_FLUSH, BDRV_REQ_NONE);
+  return blk_co_request(blk, (BlkRequest){root_flush});
 }
 
-static int coroutine_fn blk_co_request(BlockBackend *blk, int64_t offset, int64_t bytes,
-                                       BdrvTrackedRequestType type, BdrvRequestFlags flags)
+static int coroutine_fn blk_co_request(BlockBackend *blk, BlkRequest request)
 {
   blk_inc_in_flight(blk);
-  int ret = blk_co_do_request(blk, offset, bytes, type, flags);
+  int ret = blk_co_do_request(blk, &request);
   blk_dec_in_flight(blk);
   return ret;
 }
 
-/* Between blk_inc_in_flight() and blk_dec_in_flight(). */
-static int coroutine_fn blk_co_do_request(BlockBackend *blk, int64_t offset, int64_t bytes,
-                                          BdrvTrackedRequestType type, BdrvRequestFlags flags)
+int coroutine_fn blk_co_do_request(BlockBackend *blk, const BlkRequest *request)
 {
+  IO_OR_GS_CODE();
   int ret = -ENOMEDIUM;
 
   blk_wait_while_drained(blk);
   bdrv_graph_co_rdlock();
   /* Only now: the graph may have changed while we waited. */
-  if (blk->root && type == BDRV_TRACKED_READ) {
-    ret = bdrv_co_preadv(blk->root, offset, bytes, flags);
-  } else if (blk->root && type == BDRV_TRACKED_WRITE) {
-    ret = bdrv_co_pwritev(blk->root, offset, bytes, flags);
-  } else if (blk->root) {
-    ret = bdrv_co_flush(blk->root);
+  if (blk->root) {
+    ret = request->function(blk->root, request);
   }
   bdrv_graph_co_rdunlock();
   return ret;
@@ -117,10 +124,7 @@ static int coroutine_fn blk_co_do_request(BlockBackend *blk, int64_t offset, int
 
 typedef struct BlkAioRequest {
   BlockBackend *blk;
-  int64_t offset;
-  int64_t bytes;
-  BdrvTrackedRequestType type;
-  BdrvRequestFlags flags;
+  BlkRequest request;
   BlockCompletionFunc *cb;
   void *opaque;
   int ret;
@@ -147,8 +151,7 @@ static void coroutine_fn blk_aio_entry(void *opaque)
 {
   BlkAioRequest *request = opaque;
 
-  request->ret = blk_co_do_request(request->blk, request->offset, request->bytes, request->type,
-                                   request->flags);
+  request->ret = blk_co_do_request(request->blk, &request->request);
   request->done = true;
   if (request->has_returned) {
     blk_aio_complete(request);
@@ -174,10 +177,7 @@ void blk_aio_preadv(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvReques
 {
   IO_CODE();
   blk_aio_request((BlkAioRequest){.blk = blk,
-                                  .offset = offset,
-                                  .bytes = bytes,
-                                  .type = BDRV_TRACKED_READ,
-                                  .flags = flags,
+                                  .request = {root_preadv, offset, bytes, .flags = flags},
                                   .cb = cb,
                                   .opaque = opaque});
 }
@@ -187,10 +187,7 @@ void blk_aio_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvReque
 {
   IO_CODE();
   blk_aio_request((BlkAioRequest){.blk = blk,
-                                  .offset = offset,
-                                  .bytes = bytes,
-                                  .type = BDRV_TRACKED_WRITE,
-                                  .flags = flags,
+                                  .request = {root_pwritev, offset, bytes, .flags = flags},
                                   .cb = cb,
                                   .opaque = opaque});
 }
@@ -198,6 +195,5 @@ void blk_aio_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvReque
 void blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque)
 {
   IO_CODE();
-  blk_aio_request(
-      (BlkAioRequest){.blk = blk, .type = BDRV_TRACKED_FLUSH, .cb = cb, .opaque = opaque});
+  blk_aio_request((BlkAioRequest){.blk = blk, .request = {root_flush}, .cb = cb, .opaque = opaque});
 }

@@ -20,9 +20,29 @@ int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes
                                 BdrvRequestFlags flags);
 int coroutine_fn blk_co_flush(BlockBackend *blk);
 
-/* The same in a coroutine of its own: cb(opaque, ret) is called once, in the calling thread's
- * context, never before this returns. Outside of coroutines. A drain waits for the callback too,
- * so the callback must not drain. */
+/*
+ * For who is no coroutine: the request runs in the backend's context while the caller polls. The
+ * results are those of bdrv_pread() and the others, and -ENOMEDIUM. Main thread, or the home thread
+ * of the backend's context; with no lock, and not in a drained section that covers the medium,
+ * whose end the request would wait for.
+ */
+int blk_pread(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_pwrite(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_preadv(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_preadv_part(BlockBackend *blk, int64_t offset, int64_t bytes, int64_t qiov_bytes,
+                    int64_t qiov_offset);
+int blk_pwritev_part(BlockBackend *blk, int64_t offset, int64_t bytes, int64_t qiov_bytes,
+                     int64_t qiov_offset);
+int blk_pwrite_compressed(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_truncate(BlockBackend *blk, int64_t length);
+int blk_flush(BlockBackend *blk);
+
+/* Reading, writing and flushing in a coroutine of its own: cb(opaque, ret) is called once, in the
+ * calling thread's context, never before this returns. Outside of coroutines. A drain waits for the
+ * callback too, so the callback must not drain. */
 void blk_aio_preadv(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvRequestFlags flags,
                     BlockCompletionFunc *cb, void *opaque);
 void blk_aio_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvRequestFlags flags,
@@ -36,6 +56,21 @@ AioContext *blk_get_aio_context(const BlockBackend *blk);
 
 /* Is there a section that keeps the backend quiet? Exact in the main thread only. */
 bool blk_in_drain(const BlockBackend *blk);
+
+/* For block_backend_sync.c: what is asked of the medium, and all of a request between
+ * blk_inc_in_flight() and blk_dec_in_flight(). */
+typedef struct BlkRequest BlkRequest;
+
+struct BlkRequest {
+  int coroutine_fn (*function)(BdrvChild *root, const BlkRequest *request);
+  int64_t offset;
+  int64_t bytes;
+  int64_t qiov_bytes;
+  int64_t qiov_offset;
+  BdrvRequestFlags flags;
+};
+
+int coroutine_fn blk_co_do_request(BlockBackend *blk, const BlkRequest *request);
 
 /* Never queue requests: only while none is in flight. */
 void blk_set_disable_request_queuing(BlockBackend *blk, bool disable);
