@@ -8,6 +8,7 @@
  */
 #include "aio.h"
 #include "aio_contexts.h"
+#include "disks.h"
 #include "jobs.h"
 #include "rules.h"
 
@@ -159,7 +160,7 @@ static bool context_is_empty(unsigned index)
   const GhostContext *context = &ghost.contexts[index];
 
   /* A reference besides the IOThread's own: somebody is still inside aio_co_schedule(). */
-  if (jobs_live_in(index) || nodes_live_in(index) || context->callers ||
+  if (jobs_live_in(index) || nodes_live_in(index) || disks_live_in(index) || context->callers ||
       !aio_context_is_quiet(index) ||
       atomic_load_explicit(&context->ctx->refs, memory_order_relaxed) > 1) {
     return false;

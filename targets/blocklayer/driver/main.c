@@ -12,6 +12,7 @@
 #include "aio_contexts.h"
 #include "jobs.h"
 #include "colocks.h"
+#include "disks.h"
 #include "exports.h"
 #include "rules.h"
 
@@ -52,6 +53,7 @@ static void close_program(void)
   jobs_close(); /* bottom halves may have started some */
   vcpus_join();
   exports_close();
+  disks_close();
   moves_close();
   contexts_close();
   rule_conservation();
@@ -66,7 +68,7 @@ static void close_program(void)
 static bool all_ended(void)
 {
   return coroutines_ended() && bottom_halves_ended() && blocks.pending == 0 && vcpus_ended() &&
-         aio_is_quiet() && exports_answered();
+         aio_is_quiet() && exports_answered() && disks_gone();
 }
 
 int ds_driver_idle(void)
@@ -74,6 +76,7 @@ int ds_driver_idle(void)
   rule_conservation();
   rule_notification();
   rule_pause_points();
+  rule_answers();
   rule_drain_ends();
   rule_wakeup();
   rule_job_wakeup();

@@ -8,6 +8,7 @@
 #include "aio_contexts.h"
 #include "jobs.h"
 #include "colocks.h"
+#include "disks.h"
 #include "exports.h"
 
 enum {
@@ -119,6 +120,14 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_CONNECT] = {MAIN, op_connect},
     [OP_SEND] = {EVERYBODY, op_send},
     [OP_DISCONNECT] = {EVERYBODY, op_disconnect},
+
+    [OP_OPEN_DISK] = {MAIN, op_open_disk},
+    [OP_CLOSE_DISK] = {MAIN, op_close_disk},
+    [OP_DISK_IO] = {MAIN, op_disk_io},
+    [OP_DISK_CONTROL] = {MAIN, op_disk_control},
+    [OP_DISK_PERM] = {MAIN, op_disk_perm},
+    [OP_DISK_JOIN] = {MAIN, op_disk_join},
+    [OP_DISK_COVER] = {MAIN, op_disk_cover},
 };
 
 static unsigned kind_of(unsigned actor)

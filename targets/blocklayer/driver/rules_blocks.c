@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The judges of the group "blocks", from ghost sections, ghost edges and the target's fields. */
 #include "aio_contexts.h"
+#include "disks.h"
 #include "jobs.h"
 
 static unsigned in_flight_of(const BlockDriverState *bs)
@@ -141,6 +142,7 @@ static void judge_sections(void)
     of_all += blocks.sections[i].state != SECTION_NONE && blocks.sections[i].kind >= OF_ALL;
   }
   loose_nodes_judge(of_all);
+  disks_judge(of_all);
   for (unsigned i = 0; i < BLKS; i++) {
     const GhostBlk *blk = &blocks.blks[i];
     if (blk->blk) {
@@ -230,7 +232,7 @@ static bool anything_in_flight(void)
     const BlockBackend *blk = blocks.blks[i].blk;
     any |= blk && atomic_load_explicit(&blk->in_flight, memory_order_relaxed) > 0;
   }
-  return any || block_jobs_busy();
+  return any || block_jobs_busy() || disks_in_flight();
 }
 
 void rule_drain_ends(void)
