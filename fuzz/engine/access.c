@@ -282,35 +282,73 @@ static inline int judge_bytes(ds_machine *m, access_cell *c, uint32_t ours, uint
   return 1;
 }
 
-void access_watched(ds_machine *m, access_cell *c, uintptr_t address, uint32_t ours, uintptr_t pc)
+void access_watched(ds_machine *m, uintptr_t address, uint32_t bytes_write, uintptr_t end,
+                    uintptr_t pc)
 {
-  if (UNLIKELY(!judge_bytes(m, c, ours, address, pc))) {
-    const uint32_t bytes = (uint32_t)__builtin_popcount(ours & STAMP_BYTES);
-    bad_access(m, c, bytes, ours & STAMP_WRITE, pc);
+  const uint32_t write = bytes_write & STAMP_WRITE, bytes = bytes_write - write;
+  access_cell *c = cell_of(m, address);
+
+  if (UNLIKELY(!c) || UNLIKELY(address & (bytes - 1))) {
+    access_plain(m, address, bytes, write, pc);
+    return;
   }
+  stack_check_near(m, address, end, write, pc);
+  const uint32_t ours = m->current->stamp | small_mask(address, bytes) | write;
+  if (UNLIKELY(!judge_bytes(m, c, ours, address, pc))) {
+    bad_access(m, c, bytes, write, pc);
+  }
+}
+
+/* Whole cells from `at` on, up to the first that is not fresh or ours alone: where that one is. The
+ * cells of [at, end) lie side by side. */
+static uintptr_t judge_whole(ds_machine *m, access_cell *c, uintptr_t at, uintptr_t end,
+                             uint32_t write, uintptr_t pc)
+{
+  const uint32_t ours = m->current->stamp | STAMP_BYTES | write, own = m->current->owner;
+  const access_cell fresh = {.owner = own, .slot = {{ours, (uint32_t)pc}}};
+  const uint32_t run = owner_of_run(m, 0);
+
+  for (; end - at >= 8 && addressable(m, at) == STAMP_BYTES; at += 8, c++) {
+    if ((c->owner ^ run) >= 0x100) {
+      *c = fresh;
+    } else if (c->owner != own || !access_again(&c->slot[0], ours, pc)) {
+      break;
+    }
+  }
+  return at;
+}
+
+/* Where the cells that lie side by side with that of `address` end. */
+static uintptr_t cells_end(const ds_machine *m, uintptr_t address)
+{
+  const range *data = &m->target.writable;
+  return address - data->base < data->bytes ? data->base + data->bytes
+                                            : (uintptr_t)m->region + REGION_BYTES;
 }
 
 void access_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write, uintptr_t pc)
 {
   const uintptr_t end = address + bytes;
-  const uint32_t stamp = m->current->stamp | write, own = m->current->owner;
+  const uint32_t stamp = m->current->stamp | write;
 
   if (UNLIKELY(address - (uintptr_t)m->region < STACKS_BYTES)) {
     stack_check(m, address, write, pc);
   }
-  for (uintptr_t at = address; at < end; at = (at | 7) + 1) {
+  for (uintptr_t at = address; at < end;) {
     access_cell *c = cell_of(m, at);
-    const uint32_t ours = stamp | cell_mask(at, end);
+    const uintptr_t border = cells_end(m, at);
+    const uintptr_t next =
+        c && !(at & 7) ? judge_whole(m, c, at, end < border ? end : border, write, pc) : at;
+    if (next != at) {
+      at = next;
+      continue;
+    }
     if (UNLIKELY(!c)) {
       judge_outside(m, at, bytes, write, pc);
-      continue;
-    }
-    if (c->owner == own && access_again(&c->slot[0], ours, pc)) {
-      continue;
-    }
-    if (UNLIKELY(!judge_bytes(m, c, ours, at, pc))) {
+    } else if (UNLIKELY(!judge_bytes(m, c, stamp | cell_mask(at, end), at, pc))) {
       bad_access(m, c, bytes, write, pc);
     }
+    at = (at | 7) + 1;
   }
 }
 

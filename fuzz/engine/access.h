@@ -94,28 +94,6 @@ static inline int access_again(access_slot *s, uint32_t ours, uintptr_t pc)
   return 1;
 }
 
-/* What access_small() leaves: the first access of a cell, one after others, a new kind of it. */
-void access_watched(ds_machine *m, access_cell *c, uintptr_t address, uint32_t ours, uintptr_t pc);
-
-/* The same as access_plain() for 1, 2, 4 or 8 bytes, which usually lie in one cell. */
-static inline void access_small(ds_machine *m, uintptr_t address, uint32_t bytes, uint32_t write,
-                                uintptr_t pc)
-{
-  const fiber *f = m->current;
-  access_cell *c = cell_of(m, address);
-
-  if (UNLIKELY(!c) || UNLIKELY(address & (bytes - 1))) {
-    access_plain(m, address, bytes, write, pc);
-    return;
-  }
-  const uint32_t mask = bytes == 8 ? STAMP_BYTES : ((1u << bytes) - 1) << (address & 7);
-  const uint32_t ours = f->stamp | mask | write;
-  if (UNLIKELY(c->owner != f->owner) ||
-      (!access_again(&c->slot[0], ours, pc) && !access_again(&c->slot[1], ours, pc))) {
-    access_watched(m, c, address, ours, pc);
-  }
-}
-
 /* An access to a stack (stack.c): ends the run if the function that had this place has returned. */
 void stack_check(ds_machine *m, uintptr_t address, uint32_t write, uintptr_t pc);
 
@@ -130,6 +108,45 @@ static inline void stack_check_near(ds_machine *m, uintptr_t address, uintptr_t 
   if (UNLIKELY(address - (uintptr_t)m->region < STACKS_BYTES) && address - end >= PAGE_BYTES) {
     stack_check(m, address, write, pc);
   }
+}
+
+/* The bytes of an aligned access of 1, 2, 4 or 8 bytes. */
+static inline uint32_t small_mask(uintptr_t address, uint32_t bytes)
+{
+  return bytes == 8 ? STAMP_BYTES : ((1u << bytes) - 1) << (address & 7);
+}
+
+/* What access_small() leaves: the first access of a cell, one after others, a new kind of it. */
+void access_watched(ds_machine *m, uintptr_t address, uint32_t bytes_write, uintptr_t end,
+                    uintptr_t pc);
+
+/*
+ * The same as access_plain() for 1, 2, 4 or 8 bytes, for entry points: `end` is where the caller's
+ * frame ends. Most accesses are to a cell that is ours alone and like one of the first two that it
+ * remembers. Nothing but the last call needs a frame of its own, so an entry point has none.
+ */
+static inline void access_small(ds_machine *m, uintptr_t address, uint32_t bytes, uint32_t write,
+                                uintptr_t end, uintptr_t pc)
+{
+  const uintptr_t at = address - (uintptr_t)m->region, in_data = address - m->target.writable.base;
+  const fiber *f = m->current;
+  access_cell *cells = m->cells;
+  uintptr_t offset = at;
+
+  if (UNLIKELY(at >= REGION_BYTES)) {
+    cells = m->target.cells;
+    offset = in_data;
+  }
+  if (LIKELY((at < REGION_BYTES || in_data < m->target.writable.bytes) &&
+             (at >= STACKS_BYTES || address - end < PAGE_BYTES) && !(address & (bytes - 1)))) {
+    access_cell *c = &cells[offset >> SHADOW_SHIFT];
+    const uint32_t ours = f->stamp | small_mask(address, bytes) | write;
+    if (LIKELY(c->owner == f->owner) &&
+        (access_again(&c->slot[0], ours, pc) || access_again(&c->slot[1], ours, pc))) {
+      return;
+    }
+  }
+  access_watched(m, address, bytes | write, end, pc);
 }
 
 /* Another place of which a cell remembers an access, as an offset in the target; 0 = none. */
@@ -153,9 +170,10 @@ void judge_mixed(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask
 static inline void access_atomic_again(ds_machine *m, access_cell *c, uintptr_t address,
                                        uint32_t mask, uint32_t write, uintptr_t pc)
 {
-  const uint32_t first = c->slot[0].stamp;
+  const uint32_t first = c->slot[0].stamp, second = c->slot[1].stamp;
 
-  if (first && (c->slot[1].stamp || !ordered(m->current, first))) {
+  if (first && (!ordered(m->current, first) ||
+                (second && (c->slot[2].stamp || !ordered(m->current, second))))) {
     judge_mixed(m, c, address, mask, write, pc);
   }
 }

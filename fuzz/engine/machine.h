@@ -31,7 +31,7 @@
 /* The caller's address in the target. Every entry point of the target uses it. */
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 /* Where the caller's frame ended before it called. */
-#define CALLER_END ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *))
+#define CALLER_END ((uintptr_t)__builtin_dwarf_cfa())
 
 /* Sizes of the simulated computer. Address space is reserved, memory is used when touched. */
 enum {

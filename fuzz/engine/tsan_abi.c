@@ -23,13 +23,13 @@ static inline void plain(void *address, size_t bytes, uint32_t write, uintptr_t 
   }
 }
 
-static inline void plain_small(void *address, uint32_t bytes, uint32_t write, uintptr_t pc)
+static inline void plain_small(void *address, uint32_t bytes, uint32_t write, uintptr_t end,
+                               uintptr_t pc)
 {
   ds_machine *m = ds_current;
 
   if (LIKELY(m && m->model)) {
-    stack_check_near(m, (uintptr_t)address, CALLER_END, write, pc);
-    access_small(m, (uintptr_t)address, bytes, write, pc);
+    access_small(m, (uintptr_t)address, bytes, write, end, pc);
   }
 }
 
@@ -37,7 +37,7 @@ static inline void plain_small(void *address, uint32_t bytes, uint32_t write, ui
   HIDDEN void __tsan_##name(void *address);                                                        \
   HIDDEN void __tsan_##name(void *address)                                                         \
   {                                                                                                \
-    (bytes) <= 8 ? plain_small(address, bytes, write, CALLER)                                      \
+    (bytes) <= 8 ? plain_small(address, bytes, write, CALLER_END, CALLER)                          \
                  : plain(address, bytes, write, CALLER);                                           \
   }
 #define PLAIN_BOTH(prefix, bytes)                                                                  \
