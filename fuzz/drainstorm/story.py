@@ -8,11 +8,11 @@ just before something; what others did to the same object until it went on is th
 from __future__ import annotations
 
 from collections import Counter
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.case import FAULTS, KINDS
 from drainstorm.verdict import Outcome
+from drainstorm.waiting import waiter_lines
 from drainstorm.wording import (
     event_words,
     is_stale,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from drainstorm.case import Deviation
-    from drainstorm.result import Event, Run, Waiter
+    from drainstorm.result import Event, Run
     from drainstorm.spec import TargetSpec
 
 OPERATIONS_SHOWN: Final = 6
@@ -34,7 +34,6 @@ STALE_SHOWN: Final = 6
 WOKEN_SHOWN: Final = 6
 RACES_SHOWN: Final = 6
 MEANWHILE_SHOWN: Final = 3
-FRAMES_SHOWN: Final = 5
 
 _SILENT: Final = frozenset(("operation", "skip", "note", "fail", "fault", "woken"))
 _WRITES: Final = frozenset(("store", "rmw", "cas"))
@@ -237,45 +236,4 @@ def _accesses(run: Run, places: Mapping[int, str]) -> list[str]:
     if verdict.outcome is Outcome.USE_AFTER_RETURN:
         lines.append(f"Used by T{verdict.thread} at {places.get(verdict.pc, '?')}")
         lines.append(f"  another access to it at {places.get(verdict.other_pc, '?')}")
-    return lines
-
-
-def waiter_lines(
-    waiters: Sequence[Waiter],
-    places: Mapping[int, str],
-    *,
-    parked: Mapping[str, str] = MappingProxyType({}),
-) -> list[str]:
-    """Who waits for what, who holds it, and where in the source.
-
-    Args:
-        parked: Where each task was last seen, by name: all that is known of one that no thread
-            runs.
-    """
-    if not waiters:
-        return []
-    goes_round = any(waiter.kind == "loop" for waiter in waiters)
-    lines = ["Goes round for ever" if goes_round else "Nothing can run"]
-    for waiter in waiters:
-        if waiter.thread >= 0:
-            who = f"T{waiter.thread}" + (f" ({waiter.task})" if waiter.task else "")
-        else:
-            who = waiter.task or "a task"
-        if waiter.kind == "loop":
-            visited = [places[pc] for pc in waiter.stack if places.get(pc)]
-            does = f"spins on {waiter.object}, at" if waiter.object else "goes through"
-            lines.append(f"  {who} {does} {', '.join(visited) or '?'}")
-            continue
-        what = waiter.text or f"{waiter.kind} {waiter.object}".strip()
-        if not waiter.text and waiter.thread < 0:
-            what = "something that the driver does not name"
-        holder = ""
-        if waiter.kind != "join" and (waiter.holder_task or waiter.holder >= 0):
-            holder = f", held by {waiter.holder_task or f'T{waiter.holder}'}"
-        lines.append(f"  {who} waits for {what}{holder}")
-        frames = [places[pc] for pc in waiter.stack if places.get(pc)][:FRAMES_SHOWN]
-        if frames:
-            lines.append(f"     in {' < '.join(frames)}")
-        elif waiter.thread < 0 and waiter.task in parked:
-            lines.append(f"     last seen at {parked[waiter.task]}")
     return lines

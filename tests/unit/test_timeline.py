@@ -14,7 +14,7 @@ from drainstorm.case import KINDS, Case, Deviation, Expect, Operation
 from drainstorm.machine import Machine
 from drainstorm.naming import named_operations
 from drainstorm.replay import Replay, replay
-from drainstorm.result import Event, Strategy, Waiter
+from drainstorm.result import Event, Strategy
 from drainstorm.shrink import shrink
 from drainstorm.spec import TargetSpec, find_target
 from drainstorm.wording import event_words, value_words
@@ -125,16 +125,6 @@ def test_words_of_events(tally: TargetSpec) -> None:
     assert event_words(event("operation", value=start | 2 << 8), tally) == "main: start worker2"
     assert event_words(event("store", object="sum", old=1, value=2), tally) == "store sum 1 -> 2"
     assert event_words(event("operation", value=250, actor=99), tally) == "#99: operation 250"
-
-
-def test_a_deadlock_says_who_waits_for_what_and_who_holds_it() -> None:
-    waiter = Waiter(1, "co1", "lock", "m", "", 2, "", (16, 32))
-    lines = story.waiter_lines([waiter], {16: "lock_it:3", 32: "outer:9"})
-    assert lines == [
-        "Nothing can run",
-        "  T1 (co1) waits for lock m, held by T2",
-        "     in lock_it:3 < outer:9",
-    ]
 
 
 def test_a_real_deadlock_names_both_waiters(tally: TargetSpec) -> None:
