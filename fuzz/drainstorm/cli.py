@@ -401,12 +401,12 @@ def verify(
         run_verify, case, spec, bug=chosen, preemptions=preemptions, model=model,
         executions_max=max_executions, store=Store(state_dir),
     )  # fmt: skip
-    work = _verify(lambda hold: search(hold=hold), as_json=as_json)
+    work = _verify(lambda hold, stop: search(hold=hold, stop=stop), as_json=as_json)
     sys.exit(run_supervised(PlainView(), work))
 
 
 def _verify(
-    work: Callable[[Callable[[Machine], None]], Verified], *, as_json: bool
+    work: Callable[[Callable[[Machine], None], Callable[[], bool]], Verified], *, as_json: bool
 ) -> Callable[[Control], Coroutine[object, object, int]]:
     """What run_supervised() runs: the search in a thread, which a signal interrupts."""
     import msgspec
@@ -418,7 +418,7 @@ def _verify(
         def hold(machine: Machine) -> None:
             control.begin(trio.CancelScope(), [machine])
 
-        found = await trio.to_thread.run_sync(work, hold)
+        found = await trio.to_thread.run_sync(work, hold, control.is_stopped)
         if as_json and isinstance(found, Certificate):
             click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
         else:

@@ -176,6 +176,7 @@ def verify(
     executions_max: int = EXECUTIONS_MAX,
     store: Store,
     hold: Callable[[Machine], None] = lambda machine: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Verified:
     """Run a case's program under every schedule; its own schedule is not looked at.
 
@@ -186,6 +187,7 @@ def verify(
         executions_max: Most executions of one bound.
         store: Where a finding goes.
         hold: Given the machine before it works, so that another thread can interrupt it.
+        stop: Whether to begin no further bound: an interruption may come between two.
 
     Raises:
         UsageError: the program has nothing to interleave: no choice, or nothing that is shared.
@@ -211,7 +213,8 @@ def verify(
                 )
                 return secure(machine, failure, spec=spec, store=store, bug=bug,
                               build=built.digest, seconds=time.monotonic() - started)  # fmt: skip
-            if reasons := _reasons(totals, bound, executions_max):
+            cut = bound < preemptions and stop()
+            if reasons := _reasons(totals, bound, executions_max, is_cut=cut):
                 return Refusal(tuple(reasons), sum(below) + totals.runs)
             below.append(totals.runs)
     _check_that_it_tests(quiet, totals, spec)
@@ -226,7 +229,7 @@ def from_program(lines: str, spec: TargetSpec, *, path: Path | str = "--program"
     return text.parse(f"case v1\ntarget {spec.name}\nprogram\n{program}", spec, path=path)
 
 
-def _reasons(totals: Totals, bound: int, executions_max: int) -> list[str]:
+def _reasons(totals: Totals, bound: int, executions_max: int, *, is_cut: bool) -> list[str]:
     """Bounds that were hit, one sentence each; none: every execution was seen."""
     reasons = [
         f"{outcome.word} in {count:,} of them: raise the limit in the case, or take a smaller one"
@@ -238,11 +241,15 @@ def _reasons(totals: Totals, bound: int, executions_max: int) -> list[str]:
         for name, count in totals.bounded.items()
         if name in _BOUND_WORDS
     ]
-    if not totals.exhausted:
-        words = "any number of preemptions" if bound < 0 else f"{bound} preemptions"
+    words = "any number of preemptions" if bound < 0 else _many(bound, "preemption")
+    if not totals.exhausted and totals.runs < executions_max:
+        reasons.append(f"interrupted after {totals.runs:,} executions with {words}")
+    elif not totals.exhausted:
         reasons.append(
             f"not all executions with {words} were run: at most {executions_max:,} were asked for"
         )
+    elif is_cut:
+        reasons.append(f"interrupted after all {totals.runs:,} executions with {words}")
     return reasons
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from drainstorm import text
 from drainstorm.cli import main
 from drainstorm.errors import CaseError, UsageError
 from drainstorm.findings import Finding
+from drainstorm.machine import Machine
 from drainstorm.replay import replay
 from drainstorm.spec import Suppression, TargetSpec, find_target
 from drainstorm.store import Store
@@ -25,6 +27,9 @@ MEMORY: Final = find_target(ROOT / "tests" / "native" / "memory")
 LITMUS: Final = find_target(ROOT / "targets" / "litmus")
 ADDING: Final = "main start worker3; main start worker1; worker1 add 1; worker2 add 2"
 """Operand 3 is the first worker: the driver takes it modulo the number of workers."""
+
+LONG: Final = ADDING + "; worker1 add 2; worker2 add 3" * 12
+"""More executions than anybody waits for."""
 
 
 def verified(spec: TargetSpec, program: str, store: Path, **options: object) -> Verified:
@@ -56,6 +61,43 @@ def test_without_a_bound_there_are_at_least_as_many_executions(
     assert isinstance(bounded, Certificate)
     assert isinstance(unbounded, Certificate)
     assert unbounded.executions > bounded.executions
+
+
+def test_an_interrupted_search_says_so_and_after_how_many_executions(
+    tally: TargetSpec, tmp_path: Path
+) -> None:
+    done = threading.Event()
+
+    def keep_interrupting(machine: Machine) -> None:
+        while not done.is_set():
+            machine.interrupt()
+
+    def hold(machine: Machine) -> None:
+        thread = threading.Thread(target=keep_interrupting, args=(machine,))
+        thread.start()
+        threads.append(thread)
+
+    threads: list[threading.Thread] = []
+    try:
+        found = verified(tally, LONG, tmp_path, preemptions=-1, hold=hold)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert isinstance(found, Refusal)
+    words = f"interrupted after {found.executions:,} executions with any number of preemptions"
+    assert found.reasons == (words,)
+
+
+def test_one_that_is_stopped_between_two_bounds_does_not_begin_the_next(
+    tally: TargetSpec, tmp_path: Path
+) -> None:
+    found = verified(tally, ADDING, tmp_path, preemptions=3, stop=lambda: True)
+    assert isinstance(found, Refusal)
+    words = f"interrupted after all {found.executions:,} executions with 0 preemptions"
+    assert found.reasons == (words,)
+    last = verified(tally, ADDING, tmp_path, preemptions=0, stop=lambda: True)
+    assert isinstance(last, Certificate)
 
 
 def test_the_hash_depends_on_what_was_verified_and_on_nothing_else(
