@@ -21,8 +21,8 @@ AioContext *context_of_blk(const BlockBackend *blk)
 bool nodes_live_in(unsigned context)
 {
   bool any = false;
-  for (unsigned i = 0; i < NODES; i++) {
-    any |= context != MAIN_CONTEXT && moves.node_home[i] == context;
+  for (unsigned i = 0; i < ALL_NODES; i++) {
+    any |= ghost.graph.nodes[i] && context != MAIN_CONTEXT && moves.node_home[i] == context;
   }
   for (unsigned i = 0; i < BLKS; i++) {
     const BlockBackend *blk = blocks.blks[i].blk;
@@ -63,7 +63,7 @@ uint32_t connected_with(unsigned node)
   uint32_t mask = 1u << node;
   for (uint32_t before = 0; before != mask;) {
     before = mask;
-    for (unsigned i = 0; i < NODES; i++) {
+    for (unsigned i = 0; i < ALL_NODES; i++) {
       mask |= mask >> i & 1 ? neighbours(i) : 0;
     }
   }
@@ -91,7 +91,7 @@ static bool may_move(unsigned actor)
 
 typedef struct Change {
   unsigned where;
-  uint8_t homes_before[NODES];
+  uint8_t homes_before[ALL_NODES];
   unsigned granted_before;
 } Change;
 
@@ -202,7 +202,7 @@ void node_detach(BlockDriverState *bs)
   unsigned node = node_of(bs);
 
   rule_detached(node);
-  moves.detached |= (uint8_t)(1u << node);
+  moves.detached |= (uint16_t)(1u << node);
 }
 
 static unsigned context_number(const AioContext *ctx)
@@ -219,7 +219,7 @@ void node_attach(BlockDriverState *bs, AioContext *ctx)
   unsigned node = node_of(bs);
 
   rule_attached(node, ctx);
-  moves.detached &= (uint8_t)~(1u << node);
+  moves.detached &= (uint16_t)~(1u << node);
   moves.node_home[node] = (uint8_t)context_number(ctx);
   notifiers_expect(node);
   jobs_have_moved(1u << node, moves.node_home[node]);
@@ -257,7 +257,10 @@ void moves_close(void)
       moves.allowing |= (uint8_t)(1u << i);
     }
   }
-  for (unsigned i = 0; i < NODES; i++) {
+  for (unsigned i = 0; i < ALL_NODES; i++) {
+    if (!ghost.graph.nodes[i]) {
+      continue;
+    }
     Change change = change_begins(MAIN_CONTEXT);
     int ret = bdrv_try_change_aio_context(ghost.graph.nodes[i], home, NULL);
     judge_change(&change, i, ret == 0, 0);

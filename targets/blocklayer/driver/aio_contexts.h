@@ -27,9 +27,10 @@ typedef struct GhostNotifier {
 } GhostNotifier;
 
 typedef struct GhostMoves {
-  uint8_t node_home[NODES]; /* contexts, as the nodes' driver was told; all zero: the main one */
+  uint8_t
+      node_home[ALL_NODES]; /* contexts, as the nodes' driver was told; all zero: the main one */
   uint8_t allowing;         /* bit i: backend i follows its root */
-  uint8_t detached;         /* nodes whose driver is between its two callbacks */
+  uint16_t detached;        /* nodes whose driver is between its two callbacks */
   uint8_t granted;          /* changes so far that were not refused */
   GhostNotifier notifiers[NOTIFIERS];
   uint8_t notifiers_made;

@@ -322,11 +322,13 @@ static bool edges_are_in_use(void)
   return any;
 }
 
-/* The child of `top` that leads to `base`; NO_NODE if none does. */
+/* The child of `top` that leads to `base`, NO_NODE if none does. If several do, the one that the
+ * layer comes to first. */
 static unsigned child_towards(unsigned top, unsigned base)
 {
-  for (unsigned child = 0; child < NODES; child++) {
-    if (ghost.graph.children[top] >> child & 1 && nodes_below(child) >> base & 1) {
+  for (const BdrvChild *edge = ghost.graph.nodes[top]->children; edge; edge = edge->next_sibling) {
+    unsigned child = node_of(edge->bs);
+    if (nodes_below(child) >> base & 1) {
       return child;
     }
   }
@@ -346,8 +348,8 @@ static int watched_prepare(Job *job)
     return -EBUSY;
   }
   restructure_begin();
+  unsigned middle = child_towards(self->target, self->source); /* now: nobody has polled */
   int ret = real_of(job)->prepare(job);
-  unsigned middle = child_towards(self->target, self->source);
   if (ret == 0 && real_of(job) == &commit_job_driver.job_driver) {
     move_ghost_parents(self->source, self->target);
   } else if (ret == 0 && middle != self->source && middle != NO_NODE) {

@@ -16,7 +16,7 @@
 enum {
   BLKS = 4,
   NO_BLK = BLKS,
-  NO_NODE = NODES,
+  NO_NODE = ALL_NODES,
   ACTORS_SECTIONS = 12,
   SECTIONS = ACTORS_SECTIONS + 4, /* one more for each job, which may drain for itself */
   NO_ACTOR = 255,
@@ -45,21 +45,21 @@ typedef struct GhostBlk {
 typedef struct GhostBlocks {
   GhostSection sections[SECTIONS];
   GhostBlk blks[BLKS];
-  uint8_t in_driver[NODES]; /* requests that are in the node's driver */
-  bool told[NODES];         /* the driver was told that its node is quiesced */
-  uint8_t begun[NODES];     /* times that it was told so */
-  uint8_t writing;          /* calls of blk_co_pwritev() in progress */
-  uint8_t written[NODES];   /* writes that the node's driver has carried out */
-  uint8_t settled[NODES];   /* ... when no write was in progress the last time */
-  uint8_t flushed[NODES];   /* ... when its last flush began that is over */
-  uint8_t requests;         /* begun and not over; they take the graph's read lock */
-  bool sent;                /* any request was */
-  uint8_t pending;          /* those of them whose callback is to come */
-  uint8_t changing;         /* calls in progress that change counters or edges */
-  uint8_t draining;         /* calls of the main thread in progress that wait for requests */
-  bool restructuring;       /* one of them changes edges, and looks at them before */
-  bool used;                /* some operation of this group was carried out */
-  uint16_t writer_slept;    /* GhostLock.writers + 1 when one who waited was last seen asleep */
+  uint8_t in_driver[ALL_NODES]; /* requests that are in the node's driver */
+  bool told[ALL_NODES];         /* the driver was told that its node is quiesced */
+  uint8_t begun[ALL_NODES];     /* times that it was told so */
+  uint8_t writing;              /* calls of blk_co_pwritev() in progress */
+  uint8_t written[ALL_NODES];   /* writes that the node's driver has carried out */
+  uint8_t settled[ALL_NODES];   /* ... when no write was in progress the last time */
+  uint8_t flushed[ALL_NODES];   /* ... when its last flush began that is over */
+  uint8_t requests;             /* begun and not over; they take the graph's read lock */
+  bool sent;                    /* any request was */
+  uint8_t pending;              /* those of them whose callback is to come */
+  uint8_t changing;             /* calls in progress that change counters or edges */
+  uint8_t draining;             /* calls of the main thread in progress that wait for requests */
+  bool restructuring;           /* one of them changes edges, and looks at them before */
+  bool used;                    /* some operation of this group was carried out */
+  uint16_t writer_slept;        /* GhostLock.writers + 1 when one who waited was last seen asleep */
 } GhostBlocks;
 
 extern GhostBlocks blocks;
@@ -96,13 +96,20 @@ bool blk_insert(unsigned index, unsigned node); /* false: refused */
 unsigned blk_choose(unsigned operand);          /* one with a medium, or NO_BLK */
 void blks_close(void);
 
-/* loose_nodes.c */
+/* created_nodes.c */
 GhostOperation op_create_node, op_delete_node;
-void loose_nodes_judge(unsigned sections_of_all); /* R21, R22 */
-void loose_nodes_close(void);
+GhostOperation op_attach_above, op_attach_below, op_detach_node; /* under the write lock */
+GhostOperation op_add_above, op_add_below, op_append_node, op_swap_in, op_take_out;
+void created_node_closes(BlockDriverState *bs); /* its driver is told so */
+void created_node_undrained(unsigned node);     /* the same; the last thing that it is told */
+void created_nodes_close(void);
 
 /* restructure.c */
 GhostOperation op_replace, op_append, op_drop;
+bool may_restructure(unsigned actor);
+bool replace_first_child(unsigned actor, unsigned parent, unsigned to);
+bool append(unsigned actor, unsigned filter, unsigned top); /* the filter stands alone */
+bool drop(unsigned actor, unsigned top, unsigned base);     /* its users use the base, below it */
 void restructure_begin(void); /* edges change from here to the end; nothing else does that */
 void restructure_end(void);
 void move_ghost_edge(unsigned parent, unsigned from, unsigned to);

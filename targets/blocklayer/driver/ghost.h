@@ -23,12 +23,14 @@ enum {
   NO_CONTEXT = CONTEXTS,
   COROUTINES = ACTOR_CO_COUNT,
   BOTTOM_HALVES = ACTOR_BH_COUNT,
-  NODES = 8,
+  NODES = 8, /* there from the start; what operands name */
+  CREATED_NODES = 3,
+  ALL_NODES = NODES + CREATED_NODES,
   POLL_DEPTH_MAX = 2, /* bottom halves nested deeper than this do not poll */
 };
 
 _Static_assert(COROUTINES <= 32, "GhostLock.holders is a 32-bit mask");
-_Static_assert(NODES <= 8, "GhostGraph.children is an array of 8-bit masks");
+_Static_assert(ALL_NODES <= 16, "GhostGraph.children is an array of 16-bit masks");
 
 typedef enum { CONTEXT_NONE, CONTEXT_LIVE, CONTEXT_CLOSING } ContextState;
 
@@ -69,8 +71,8 @@ typedef struct GhostLock {
 enum { NO_WRITER = 255 };
 
 typedef struct GhostGraph {
-  BlockDriverState *nodes[NODES];
-  uint8_t children[NODES]; /* bit i: node i is an immediate child */
+  BlockDriverState *nodes[ALL_NODES]; /* NULL: not created, or gone */
+  uint16_t children[ALL_NODES];       /* bit i: node i is an immediate child */
 } GhostGraph;
 
 typedef struct Ghost {

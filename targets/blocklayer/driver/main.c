@@ -58,8 +58,8 @@ static void close_program(void)
   contexts_close();
   rule_conservation();
   rule_settled();
-  loose_nodes_close();
   blks_close();
+  created_nodes_close();
   nodes_close();
   aio_group_close();
   qemu_cleanup_main_loop();

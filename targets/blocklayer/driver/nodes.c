@@ -6,7 +6,7 @@
  */
 #include "aio_contexts.h"
 
-static const uint8_t first_children[NODES] = {[0] = 1 << 1 | 1 << 3, [1] = 1 << 2};
+static const uint16_t first_children[NODES] = {[0] = 1 << 1 | 1 << 3, [1] = 1 << 2};
 
 static unsigned pair_of(const ds_operation *op);
 
@@ -20,7 +20,7 @@ void nodes_init(void)
     for (unsigned child = 0; child < NODES; child++) {
       if (first_children[parent] >> child & 1) {
         bdrv_attach_child_unshared(ghost.graph.nodes[parent], ghost.graph.nodes[child]);
-        ghost.graph.children[parent] |= (uint8_t)(1u << child);
+        ghost.graph.children[parent] |= (uint16_t)(1u << child);
       }
     }
   }
@@ -61,7 +61,7 @@ bool op_attach(unsigned actor, const ds_operation *op)
       }
       meet_sections();
       bdrv_attach_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]);
-      ghost.graph.children[parent] |= (uint8_t)(1u << child);
+      ghost.graph.children[parent] |= (uint16_t)(1u << child);
       return true;
     }
   }
@@ -91,7 +91,7 @@ bool op_detach(unsigned actor, const ds_operation *op)
       }
       meet_sections();
       bdrv_unref_child(bdrv_find_child(ghost.graph.nodes[parent], ghost.graph.nodes[child]));
-      ghost.graph.children[parent] &= (uint8_t)~(1u << child);
+      ghost.graph.children[parent] &= (uint16_t)~(1u << child);
       return true;
     }
   }
@@ -110,7 +110,7 @@ static uint32_t nodes_below_by_edges(unsigned node)
   const BdrvChild *edge = ghost.graph.nodes[node]->children;
 
   for (; edge; edge = edge->next_sibling) {
-    for (unsigned child = 0; child < NODES; child++) {
+    for (unsigned child = 0; child < ALL_NODES; child++) {
       if (edge->bs == ghost.graph.nodes[child]) {
         mask |= nodes_below_by_edges(child);
       }
@@ -127,7 +127,7 @@ void walk_node(unsigned operand)
 
   bdrv_walk(ghost.graph.nodes[top], &list);
   for (size_t i = 0; i < list.count; i++) {
-    for (unsigned node = 0; node < NODES; node++) {
+    for (unsigned node = 0; node < ALL_NODES; node++) {
       seen |= (uint32_t)(list.nodes[i] == ghost.graph.nodes[node]) << node;
     }
   }
@@ -143,7 +143,7 @@ uint32_t nodes_below(unsigned node)
   uint32_t mask = 1u << node;
   for (uint32_t before = 0; before != mask;) {
     before = mask;
-    for (unsigned i = 0; i < NODES; i++) {
+    for (unsigned i = 0; i < ALL_NODES; i++) {
       if (mask >> i & 1) {
         mask |= ghost.graph.children[i];
       }

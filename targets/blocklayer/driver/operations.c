@@ -128,6 +128,15 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_DISK_PERM] = {MAIN, op_disk_perm},
     [OP_DISK_JOIN] = {MAIN, op_disk_join},
     [OP_DISK_COVER] = {MAIN, op_disk_cover},
+
+    [OP_ATTACH_ABOVE] = {MAIN, op_attach_above},
+    [OP_ATTACH_BELOW] = {MAIN, op_attach_below},
+    [OP_DETACH_NODE] = {MAIN, op_detach_node},
+    [OP_ADD_ABOVE] = {MAIN, op_add_above},
+    [OP_ADD_BELOW] = {MAIN, op_add_below},
+    [OP_APPEND_NODE] = {MAIN, op_append_node},
+    [OP_SWAP_IN] = {MAIN, op_swap_in},
+    [OP_TAKE_OUT] = {MAIN, op_take_out},
 };
 
 static unsigned kind_of(unsigned actor)

@@ -139,10 +139,12 @@ static void watching_drain_begin(BlockDriverState *bs)
 static void watching_drain_end(BlockDriverState *bs)
 {
   rule_driver_told(node_of(bs), false);
+  created_node_undrained(node_of(bs));
 }
 
 const BlockDriver watching_driver = {
     .name = "watching",
+    .bdrv_close = created_node_closes, /* others are deleted without */
     .bdrv_drain_begin = watching_drain_begin,
     .bdrv_drain_end = watching_drain_end,
     .bdrv_co_preadv = watching_preadv,
@@ -267,7 +269,7 @@ bool op_flush(unsigned actor, const ds_operation *op)
   if (!blk) {
     return false;
   }
-  uint8_t written[NODES];
+  uint8_t written[ALL_NODES];
   memcpy(written, blocks.settled, sizeof(written));
   actor_waits(actor, "blk_co_flush: a section, another flush, or its node");
   request_begins();
@@ -279,7 +281,7 @@ bool op_flush(unsigned actor, const ds_operation *op)
   actor_waits(actor, NULL);
   /* Whoever changes anything below the root quiesces it. */
   if (ret == 0 && is_quiet && begun == blocks.begun[node_of(root)]) {
-    for (unsigned node = 0; node < NODES; node++) {
+    for (unsigned node = 0; node < ALL_NODES; node++) {
       if (nodes_below(node_of(root)) >> node & 1) {
         rule_flushed(node, written[node]);
       }

@@ -2,7 +2,7 @@
 /* Changes of the graph that drain by themselves. Only one at a time: its poll may run others. */
 #include "aio_contexts.h"
 
-static bool may_restructure(unsigned actor)
+bool may_restructure(unsigned actor)
 {
   return may_wait_for_requests(actor) && !blocks.restructuring && blocks.changing == 0;
 }
@@ -27,8 +27,8 @@ void restructure_end(void)
 
 void move_ghost_edge(unsigned parent, unsigned from, unsigned to)
 {
-  ghost.graph.children[parent] &= (uint8_t)~(1u << from);
-  ghost.graph.children[parent] |= (uint8_t)(1u << to);
+  ghost.graph.children[parent] &= (uint16_t)~(1u << from);
+  ghost.graph.children[parent] |= (uint16_t)(1u << to);
 }
 
 /* As bdrv_replace_node(): all users of `from` but those that `to` is, or stands on. */
@@ -36,8 +36,8 @@ void move_ghost_parents(unsigned from, unsigned to)
 {
   uint32_t below_to = nodes_below(to);
 
-  for (unsigned parent = 0; parent < NODES; parent++) {
-    uint8_t children = ghost.graph.children[parent];
+  for (unsigned parent = 0; parent < ALL_NODES; parent++) {
+    uint16_t children = ghost.graph.children[parent];
     if (children >> from & 1 && !(children >> to & 1) && !(below_to >> parent & 1)) {
       move_ghost_edge(parent, from, to);
     }
@@ -49,12 +49,9 @@ void move_ghost_parents(unsigned from, unsigned to)
   }
 }
 
-/* The first child of the first node is replaced by the second node. */
-bool op_replace(unsigned actor, const ds_operation *op)
+bool replace_first_child(unsigned actor, unsigned parent, unsigned to)
 {
-  unsigned parent = op->a % NODES;
-  unsigned to = op->b % NODES;
-  uint8_t children = ghost.graph.children[parent];
+  uint16_t children = ghost.graph.children[parent];
 
   if (!may_restructure(actor) || !children || !nodes_attachable(parent, to)) {
     return false;
@@ -69,11 +66,13 @@ bool op_replace(unsigned actor, const ds_operation *op)
   return true;
 }
 
-/* The first node, which stands alone, is put on top of the second. */
-bool op_append(unsigned actor, const ds_operation *op)
+bool op_replace(unsigned actor, const ds_operation *op)
 {
-  unsigned filter = op->a % NODES;
-  unsigned top = op->b % NODES;
+  return replace_first_child(actor, op->a % NODES, op->b % NODES);
+}
+
+bool append(unsigned actor, unsigned filter, unsigned top)
+{
   bool alone = ghost.graph.children[filter] == 0 && !ghost.graph.nodes[filter]->parents;
 
   if (!may_restructure(actor) || filter == top || !alone) {
@@ -81,19 +80,20 @@ bool op_append(unsigned actor, const ds_operation *op)
   }
   restructure_begin();
   if (bdrv_append(ghost.graph.nodes[filter], ghost.graph.nodes[top])) {
-    ghost.graph.children[filter] |= (uint8_t)(1u << top);
+    ghost.graph.children[filter] |= (uint16_t)(1u << top);
     move_ghost_parents(top, filter);
   }
   restructure_end();
   return true;
 }
 
-/* The users of the first node use the second, below it, instead. */
-bool op_drop(unsigned actor, const ds_operation *op)
+bool op_append(unsigned actor, const ds_operation *op)
 {
-  unsigned top = op->a % NODES;
-  unsigned base = op->b % NODES;
+  return append(actor, op->a % NODES, op->b % NODES);
+}
 
+bool drop(unsigned actor, unsigned top, unsigned base)
+{
   if (!may_restructure(actor) || top == base || !(nodes_below(top) >> base & 1)) {
     return false;
   }
@@ -105,6 +105,11 @@ bool op_drop(unsigned actor, const ds_operation *op)
   return true;
 }
 
+bool op_drop(unsigned actor, const ds_operation *op)
+{
+  return drop(actor, op->a % NODES, op->b % NODES);
+}
+
 /* A child that is quiet needs a parent that is; a parent whose subtree is quiet, a child that is.
  */
 bool quiet_enough_to_attach(unsigned parent, unsigned child)
@@ -113,7 +118,7 @@ bool quiet_enough_to_attach(unsigned parent, unsigned child)
     return true;
   }
   bool all_are = true;
-  for (unsigned node = 0; node < NODES; node++) {
+  for (unsigned node = 0; node < ALL_NODES; node++) {
     all_are &= !(nodes_below(child) >> node & 1) || waited_for(node, OF_NODE, false);
   }
   bool needs_quiet_parent = waited_for(child, OF_NODE, true) && !waited_for(parent, OF_NODE, false);

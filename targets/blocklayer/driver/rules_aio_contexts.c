@@ -45,8 +45,10 @@ static void judge_user(unsigned index)
 
 void rule_homes(void)
 {
-  for (unsigned i = 0; i < NODES; i++) {
-    judge_node(i);
+  for (unsigned i = 0; i < ALL_NODES; i++) {
+    if (ghost.graph.nodes[i]) {
+      judge_node(i);
+    }
   }
   for (unsigned i = 0; i < BLKS; i++) {
     judge_user(i);
@@ -115,7 +117,7 @@ void rule_at_home(unsigned node)
 {
   uint32_t nodes = connected_with(node);
 
-  for (unsigned i = 0; i < NODES; i++) {
+  for (unsigned i = 0; i < ALL_NODES; i++) {
     if (nodes >> i & 1) {
       DS_CHECK(context_of(ghost.graph.nodes[i]) == qemu_get_current_aio_context(), "R42",
                "request-away-from-home",

@@ -77,6 +77,10 @@ bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to);
  * parents become those of `bs_new`. */
 bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top);
 
+/* Make `child` a child of `parent`: the child comes to the parent's context, or the other way
+ * round. False too if it is a child already, or above, when the write lock is had. */
+bool bdrv_add_child(BlockDriverState *parent, BlockDriverState *child);
+
 /* Take out the nodes from `top` down to the one above `base`: the parents of `top` use `base`.
  * False if `base` is no longer below `top` when the write lock is had. */
 bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base);

@@ -79,6 +79,24 @@ bool bdrv_append(BlockDriverState *bs_new, BlockDriverState *bs_top)
   return possible;
 }
 
+bool bdrv_add_child(BlockDriverState *parent, BlockDriverState *child)
+{
+  GLOBAL_STATE_CODE();
+  GraphChange change;
+
+  if (!change_begin(&change, parent, child)) {
+    return false;
+  }
+  bool possible = !bdrv_is_child(parent, child) && !bdrv_is_below(child, parent);
+  if (possible) {
+    Transaction *tran = tran_new();
+    tran_add(tran, &attach_drv, bdrv_attach_child_noperm(parent, child));
+    possible = refresh_perms(parent, child, tran);
+  }
+  change_end(&change);
+  return possible;
+}
+
 bool bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base)
 {
   GLOBAL_STATE_CODE();
