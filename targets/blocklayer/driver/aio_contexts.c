@@ -205,7 +205,7 @@ void node_detach(BlockDriverState *bs)
   moves.detached |= (uint16_t)(1u << node);
 }
 
-static unsigned context_number(const AioContext *ctx)
+unsigned context_number(const AioContext *ctx)
 {
   unsigned i = 0;
   while (i < ghost.created && ghost.contexts[i].ctx != ctx) {

@@ -45,6 +45,7 @@ void visit_home(BlockDriverState *bs); /* a request goes to where its node is, a
 void node_detach(BlockDriverState *bs);
 void node_attach(BlockDriverState *bs, AioContext *ctx);
 bool nodes_live_in(unsigned context);
+unsigned context_number(const AioContext *ctx);
 AioContext *context_of_blk(const BlockBackend *blk); /* not by the target's code */
 uint32_t connected_with(unsigned node);              /* a mask; by the target's edges */
 void moves_close(void);                              /* take everything back to the main context */

@@ -120,6 +120,54 @@ unsigned blk_choose(unsigned operand)
   return index;
 }
 
+/* ------------------------------------------------------------------ synchronous requests */
+
+enum { SYNC_BYTES = 4 };
+
+static int ask(BlockBackend *blk, unsigned n)
+{
+  switch (n % 5) {
+  case 0:
+    return blk_pread(blk, 0, SYNC_BYTES);
+  case 1:
+    return blk_pwrite(blk, 0, SYNC_BYTES);
+  case 2:
+    return blk_flush(blk);
+  case 3:
+    return blk_pwrite_zeroes(blk, 0, SYNC_BYTES);
+  default:
+    return blk_pread(blk, -1, SYNC_BYTES);
+  }
+}
+
+/* By main's own program only: nobody is below it on the stack who has a section, or changes edges,
+ * and whose end the request would wait for. It may be queued where it is now. */
+bool op_blk_io(unsigned actor, const ds_operation *op)
+{
+  unsigned index = blk_choose(op->a);
+
+  if (index == NO_BLK || actor != ACTOR_MAIN_FIRST || !may_wait_for_requests(actor) ||
+      holds_section(actor)) {
+    return false;
+  }
+  BlockBackend *blk = blocks.blks[index].blk;
+  if (index != op->a) {
+    ds_note("blk_io blk%u", index);
+  }
+  unsigned where = context_number(context_of_blk(blk));
+  context_enter(where);
+  blocks.requests++;
+  blocks.sent = true;
+  meet_sections();
+  int ret = ask(blk, op->b);
+  blocks.requests--;
+  context_leave(where);
+  ds_note("blk_io: %d", ret);
+  return true;
+}
+
+/* ------------------------------------------------------------------ the end */
+
 /* What is still counted now, after the end of all programs, will never be over: R23. */
 void blks_close(void)
 {

@@ -90,7 +90,7 @@ unsigned node_of(const BlockDriverState *bs);
 GhostOperation op_read, op_write, op_aio_read, op_read_on, op_flush;
 
 /* backends.c */
-GhostOperation op_insert, op_remove;
+GhostOperation op_insert, op_remove, op_blk_io;
 unsigned blk_for_export(unsigned operand);      /* one without a medium, or NO_BLK */
 bool blk_insert(unsigned index, unsigned node); /* false: refused */
 unsigned blk_choose(unsigned operand);          /* one with a medium, or NO_BLK */

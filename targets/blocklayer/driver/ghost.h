@@ -128,6 +128,7 @@ void nodes_init(void);
 void nodes_close(void);
 GhostOperation op_attach, op_detach;
 uint32_t nodes_below(unsigned node);                    /* itself too; by the ghost graph */
+uint32_t nodes_below_by_edges(unsigned node);           /* by the target's: ours may be late */
 bool nodes_attachable(unsigned parent, unsigned child); /* no cycle, no second edge */
 void walk_node(unsigned operand); /* walk and compare with the ghost graph (R1) */
 

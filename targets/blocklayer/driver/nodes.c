@@ -104,7 +104,7 @@ static unsigned pair_of(const ds_operation *op)
 }
 
 /* What is there at this moment: nobody changes it while we read. */
-static uint32_t nodes_below_by_edges(unsigned node)
+uint32_t nodes_below_by_edges(unsigned node)
 {
   uint32_t mask = 1u << node;
   const BdrvChild *edge = ghost.graph.nodes[node]->children;

@@ -137,6 +137,7 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_APPEND_NODE] = {MAIN, op_append_node},
     [OP_SWAP_IN] = {MAIN, op_swap_in},
     [OP_TAKE_OUT] = {MAIN, op_take_out},
+    [OP_BLK_IO] = {MAIN, op_blk_io},
 };
 
 static unsigned kind_of(unsigned actor)

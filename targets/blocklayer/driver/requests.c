@@ -282,7 +282,7 @@ bool op_flush(unsigned actor, const ds_operation *op)
   /* Whoever changes anything below the root quiesces it. */
   if (ret == 0 && is_quiet && begun == blocks.begun[node_of(root)]) {
     for (unsigned node = 0; node < ALL_NODES; node++) {
-      if (nodes_below(node_of(root)) >> node & 1) {
+      if (nodes_below_by_edges(node_of(root)) >> node & 1) {
         rule_flushed(node, written[node]);
       }
     }
