@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from drainstorm.case import Deviation
     from drainstorm.result import Event, Run
     from drainstorm.spec import TargetSpec
+    from drainstorm.verdict import Verdict
 
 OPERATIONS_SHOWN: Final = 6
 SWITCHES_SHOWN: Final = 6
@@ -72,6 +73,11 @@ def tell(
     parked = {e.task: place for e in run.events if e.task and (place := place_words(e, places))}
     lines += waiter_lines(run.waiters, places, parked=parked)
     return lines
+
+
+def _who(event: Event | Verdict) -> str:
+    """ "T1 (co2)": a thread and the task that ran on it then."""
+    return f"T{event.thread}" + (f" ({event.task})" if event.task else "")
 
 
 def _operations(events: Sequence[Event], spec: TargetSpec) -> list[str]:
@@ -138,17 +144,17 @@ def _switch(
     begin = held
     while begin > 0 and events[begin - 1].thread != deviation.thread:
         begin -= 1
-    task = f" ({event.task})" if event.task else ""
     place = place_words(event, places)
     lines = [
-        f"  {number}. {who}{task} is stopped just before `{event_words(event, spec)}`"
+        f"  {number}. {_who(event)} is stopped just before `{event_words(event, spec)}`"
         + (f" at {place}" if place else "")
         + f"; {other} runs"
     ]
     for between in _meanwhile(events[begin:held], event):
         where = place_words(between, places)
+        who = f"T{between.thread}" if between.kind == "operation" else _who(between)
         lines.append(
-            f"     meanwhile T{between.thread}: {event_words(between, spec)}"
+            f"     meanwhile {who}: {event_words(between, spec)}"
             + (f"  {where}" if where and between.kind not in _SILENT else "")
         )
     return lines
@@ -178,10 +184,10 @@ def _stale_reads(events: Sequence[Event], places: Mapping[int, str]) -> list[str
         read, held = value_words(load.value, load.size), value_words(load.old, load.size)
         place = place_words(load, places)
         lines.append(
-            f"  T{load.thread} reads {load.object} = {read}"
+            f"  {_who(load)} reads {load.object} = {read}"
             + (f" at {place}" if place else "")
             + f"; memory has {held}"
-            + (f", stored by T{missed.thread} at {place_words(missed, places)}" if missed else "")
+            + (f", stored by {_who(missed)} at {place_words(missed, places)}" if missed else "")
         )
     if len(stale) > STALE_SHOWN:
         lines.append(f"  .. and {len(stale) - STALE_SHOWN} more")
@@ -194,8 +200,7 @@ def _faults(events: Sequence[Event], spec: TargetSpec, places: Mapping[int, str]
     lines = [f"Faults that the schedule chose ({len(faults)})"] * bool(faults)
     for event in faults:
         place = place_words(event, places)
-        task = f" ({event.task})" if event.task else ""
-        lines.append(f"  T{event.thread}{task}: {event.text}" + (f" at {place}" if place else ""))
+        lines.append(f"  {_who(event)}: {event.text}" + (f" at {place}" if place else ""))
     return lines
 
 
@@ -204,8 +209,7 @@ def _woken(events: Sequence[Event]) -> list[str]:
     woken = [event for event in events if event.kind == "woken"]
     lines = [f"Went on by a timer only ({len(woken)})"] * bool(woken)
     for event in woken[:WOKEN_SHOWN]:
-        task = f" ({event.task})" if event.task else ""
-        lines.append(f"  T{event.thread}{task} is woken {event.text}")
+        lines.append(f"  {_who(event)} is woken {event.text}")
     if len(woken) > WOKEN_SHOWN:
         lines.append(f"  .. and {len(woken) - WOKEN_SHOWN} more")
     return lines
@@ -231,9 +235,9 @@ def _accesses(run: Run, places: Mapping[int, str]) -> list[str]:
             lines.append(f"  .. and {len(run.races) - RACES_SHOWN} more")
     verdict = run.verdict
     if verdict.outcome is Outcome.USE_AFTER_FREE:
-        lines.append(f"Used by T{verdict.thread} at {places.get(verdict.pc, '?')}")
+        lines.append(f"Used by {_who(verdict)} at {places.get(verdict.pc, '?')}")
         lines.append(f"  freed at {places.get(verdict.other_pc, '?')}")
     if verdict.outcome is Outcome.USE_AFTER_RETURN:
-        lines.append(f"Used by T{verdict.thread} at {places.get(verdict.pc, '?')}")
+        lines.append(f"Used by {_who(verdict)} at {places.get(verdict.pc, '?')}")
         lines.append(f"  another access to it at {places.get(verdict.other_pc, '?')}")
     return lines

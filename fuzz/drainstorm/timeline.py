@@ -2,7 +2,9 @@
 """This module draws a traced run: one column per simulated thread, time going down.
 
 A run has a hundred points and a reader looks for three, so stretches in which one thread did
-nothing that others could see are folded. `full=True` folds nothing.
+nothing that others could see are folded. `full=True` folds nothing. Where another logical task goes
+on in a thread than in the line above it in its column, the line begins with it: `[co2]`, or `[T1]`
+for the thread itself.
 """
 
 from __future__ import annotations
@@ -40,13 +42,14 @@ class Row:
 
     Args:
         step: Scheduling points before it; -1: a folded stretch.
+        task: Logical task, empty: the thread's own; None: of no single one.
         is_switch: Whether another thread ran before.
         is_decisive: Whether a deviation of the case made this thread wait before this event.
     """
 
     step: int
     thread: int
-    task: str
+    task: str | None
     words: str
     place: str
     is_operation: bool
@@ -95,7 +98,7 @@ def end_row(run: Run) -> Row:
     return Row(
         step=max(run.steps, run.events[-1].step if run.events else 0),
         thread=run.verdict.thread,
-        task=run.verdict.task,
+        task=run.verdict.task or None,
         words=str(run.verdict),
         place="",
         is_operation=True,
@@ -123,10 +126,11 @@ def _render_columns(
 ) -> list[str]:
     head = "".join(_fit(threads[thread], space - 1) + " " for thread in columns)
     result = [f"{'step':>5} {head}".rstrip(), "-" * (STEP_WIDTH + space * len(columns))]
-    for row in lines:
+    for row, task in zip(lines, _task_marks(lines), strict=True):
         step = f"{row.step:>5}" if row.step >= 0 else "     "
         pad = " " * (space * columns.index(row.thread)) if row.thread in columns else ""
-        text = _cell(row, space * (len(columns) - columns.index(row.thread)) - 1, space - 1)
+        room = space * (len(columns) - columns.index(row.thread)) - 1
+        text = _cell(row, task, room, space - 1)
         result.append(f"{step} {pad}{text}".rstrip())
     return result
 
@@ -134,20 +138,36 @@ def _render_columns(
 def _render_list(lines: Sequence[Row], threads: Mapping[int, str], width: int) -> list[str]:
     """One column: each row says its thread, indented by it."""
     result = [f"{'step':>5} {'; '.join(threads[t] for t in sorted(threads))}"[:width]]
-    for row in lines:
+    for row, task in zip(lines, _task_marks(lines), strict=True):
         step = f"{row.step:>5}" if row.step >= 0 else "     "
         head = f"{step} {'  ' * min(row.thread, 6)}T{row.thread} "
         room = max(20, width - len(head))
-        result.append((head + _cell(row, room, room)).rstrip())
+        result.append((head + _cell(row, task, room, room)).rstrip())
     return result
 
 
-def _cell(row: Row, room: int, column: int) -> str:
+def _task_marks(lines: Sequence[Row]) -> list[str]:
+    """For each row: what says that its thread runs another task than where it was seen before.
+
+    An operation names its actor, which is the task or stands for its thread.
+    """
+    shown: dict[int, str] = {}
+    marks = []
+    for row in lines:
+        before = shown.get(row.thread, "")
+        task = before if row.task is None else row.task
+        shown[row.thread] = task
+        is_said = row.is_operation and (not task or row.words.startswith(f"{task}: "))
+        marks.append("" if task == before or is_said else f"[{task or f'T{row.thread}'}] ")
+    return marks
+
+
+def _cell(row: Row, task: str, room: int, column: int) -> str:
     """A row's text; may run over the columns to its right, which are empty in its line."""
     mark = "*" if row.is_decisive else ">" if row.is_switch else " "
     if row.is_operation:
-        return _fit(f"{mark}[{row.words}]", room)
-    text = f"{mark} {row.words}"
+        return _fit(f"{mark}{task}[{row.words}]", room)
+    text = f"{mark} {task}{row.words}"
     if not row.place:
         return _fit(text, room)
     width = max(0, min(column, PLACE_COLUMN, room - len(row.place) - 2))
@@ -183,8 +203,9 @@ def _folded(events: Sequence[Event], places: Mapping[int, str]) -> Row:
             names.append(function)
     inside = f" in {', '.join(names[:2])}{' ..' if len(names) > 2 else ''}" if names else ""
     points = len({(e.thread, e.position) for e in events})
-    thread, task = events[0].thread, events[0].task
-    return Row(-1, thread, task, f"... {points} points{inside}", "", False, False, False)
+    tasks = {event.task for event in events}
+    task = tasks.pop() if len(tasks) == 1 else None
+    return Row(-1, events[0].thread, task, f"... {points} points{inside}", "", False, False, False)
 
 
 def _shared_objects(events: Sequence[Event]) -> frozenset[str]:

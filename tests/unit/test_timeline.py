@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drainstorm import story, timeline
+from drainstorm import story, text, timeline
 from drainstorm.build import build
 from drainstorm.case import KINDS, Case, Deviation, Expect, Operation
 from drainstorm.machine import Machine
@@ -20,6 +20,7 @@ from drainstorm.spec import TargetSpec, find_target
 from drainstorm.wording import event_words, value_words
 
 HERE = Path("x.case")
+CORPUS = Path(__file__).parents[2] / "corpus" / "regressions" / "blocklayer"
 
 
 def event(kind: str, thread: int = 0, step: int = 0, **fields: object) -> Event:
@@ -105,6 +106,65 @@ def test_long_quiet_stretches_are_folded_unless_all_is_asked_for(tally: TargetSp
     assert len(timeline.rows(events, spec=tally, places={}, full=True)) == 20
 
 
+def test_a_line_begins_with_its_task_where_another_one_goes_on_in_its_column(
+    tally: TargetSpec,
+) -> None:
+    start = tally.operation_code("start")
+    tasks = ["", "co1", "co1", "co2", "", "co2"]
+    events = [event("load", step=n, object="x", task=task) for n, task in enumerate(tasks)]
+    events.insert(2, event("load", 1, 2, object="y", task="co9"))  # another column
+    events.append(event("operation", step=6, task="co2", value=start))
+    words = [row.words for row in timeline.rows(events, spec=tally, places={}, full=True)]
+    shown = timeline.render(
+        timeline.rows(events, spec=tally, places={}, full=True),
+        threads={0: "T0", 1: "T1"}, width=100,
+    )[2:]  # fmt: skip
+    marks = [
+        line[6:].replace(said, "").strip(" >") for line, said in zip(shown, words, strict=True)
+    ]
+    assert marks == ["", "[co1]", "[co9]", "", "[co2]", "[T0]", "[co2]", "[]"]
+    narrow = timeline.render(
+        timeline.rows(events, spec=tally, places={}, full=True),
+        threads={0: "T0", 1: "T1"}, width=40,
+    )[1:]  # fmt: skip
+    assert [line.count("[") for line in narrow] == [0, 1, 1, 0, 1, 1, 1, 1]
+
+
+def test_an_operation_names_its_actor_and_needs_no_mark(tally: TargetSpec) -> None:
+    operation = event("operation", task="worker1", actor=1, value=tally.operation_code("add"))
+    events = [operation, event("load", step=1, object="x", task="worker1")]
+    rows = timeline.rows(events, spec=tally, places={}, full=True)
+    shown = timeline.render(rows, threads={0: "T0"}, width=80)[2:]
+    assert shown == ["    0  [worker1: add 0]", "    1   load x = 0"]
+
+
+def test_a_folded_stretch_of_several_tasks_is_nobodys(tally: TargetSpec) -> None:
+    quiet = [event("load", step=n, object="x", task=f"co{n // 8}") for n in range(16)]
+    quiet.append(event("note", step=16, task="co1", text="so"))
+    rows = timeline.rows(quiet, spec=tally, places={})
+    shown = timeline.render(rows, threads={0: "T0"}, width=80)[2:]
+    assert shown == ["        ... 16 points", "   16   [co1] so"]
+
+
+def test_in_a_real_replay_every_line_can_be_given_to_its_coroutine(
+    blocklayer: TargetSpec,
+) -> None:
+    path = CORPUS / "two-upgrades-wait-for-each-other.case"
+    case = text.parse(path.read_text(), blocklayer, path=path)
+    found = replay(case, blocklayer, bug=case.bug)
+    rows = timeline.rows(found.run.events, spec=blocklayer, places={}, full=True)
+    shown = timeline.render(rows, threads={0: "T0"}, width=200)[2:]
+    task, tasks = "", []
+    for line in shown:
+        if said := re.search(r"\[(co\d|T0)(?:\]|: )", line):
+            task = said.group(1).replace("T0", "")
+        elif "[main: " in line:
+            task = ""
+        tasks.append(task)
+    assert tasks == [event.task for event in found.run.events]
+    assert {"", "co1", "co2"} == set(tasks)
+
+
 def test_where_a_deviation_hits_nothing_is_folded(tally: TargetSpec) -> None:
     events = [event("load", step=n, object="x") for n in range(20)]
     rows = timeline.rows(events, spec=tally, places={}, schedule=[Deviation(0, 0, 9, 1)])
@@ -183,3 +243,19 @@ def test_a_case_that_needs_a_stale_read_tells_which_store_was_not_seen() -> None
     line = rf"T[12] reads [xy] = 0 at {place}; memory has 1, stored by T[12] at {place}"
     assert re.search(line, report)
     assert "undisturbed run" not in report
+
+
+def test_the_sample_in_the_readme_is_what_a_replay_prints(blocklayer: TargetSpec) -> None:
+    def plain(line: str) -> str:  # steps and line numbers move with every change of the target
+        return re.sub(r"^ +\d+ | {2,}|(?<=:)\d+", " ", line).strip()
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    sample = readme.split("last-reader-does-not-kick.case\n", 1)[1].split("```", 1)[0]
+    path = CORPUS / "last-reader-does-not-kick.case"
+    case = text.parse(path.read_text(), blocklayer, path=path)
+    report = replay(case, blocklayer, bug=case.bug).lines(path, width=120)
+    shown = {plain(line) for line in report}
+    quoted = [line for line in sample.splitlines() if line.strip() not in ("", "...")]
+    missing = [line for line in quoted if plain(line) not in shown]
+    assert [line[:12] for line in missing] == ["  R4 wakeup:", "  writer. (s"]  # folded there
+    assert path.read_text() in readme
