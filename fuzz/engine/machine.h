@@ -140,6 +140,10 @@ typedef struct data_range { /* a writable part of the target, restored before ev
 
 enum { DATA_RANGES = 4 };
 
+/* Whom a target's calls reach. Aware: for cases with relaxed accesses. Bare: plain accesses reach
+ * nobody, since no memory model looks at them or nobody runs. */
+enum { BOUND_USUAL, BOUND_AWARE, BOUND_BARE, BINDINGS };
+
 typedef struct module {
   void *handle;
   uintptr_t base; /* load address: everything canonical is an offset from it */
@@ -154,11 +158,11 @@ typedef struct module {
   size_t tls_module_id;
   void (*driver_main)(void);
   int (*driver_idle)(void);
-  uint8_t *coverage;                 /* text.bytes bytes */
-  void **slots;                      /* of the stub: what the target's calls reach */
-  void **usual_slots, **aware_slots; /* their values; aware: of cases with relaxed accesses */
+  uint8_t *coverage;         /* text.bytes bytes */
+  void **slots;              /* of the stub: what the target's calls reach */
+  void **bindings[BINDINGS]; /* their values */
   size_t slot_count;
-  uint8_t slots_are_aware;
+  uint32_t bound; /* BOUND_*: those that they have */
 } module;
 
 typedef struct stream stream; /* stream.c */
@@ -447,7 +451,8 @@ const parking *parking_of(const ds_machine *m, uint32_t task_id);
 int module_load(ds_machine *m, const char *path, char *error, size_t error_size);
 void module_unload(ds_machine *m);
 void module_reset(ds_machine *m);
-void module_wipe_cells(ds_machine *m); /* of all runs so far */
+void module_wipe_cells(ds_machine *m);       /* of all runs so far */
+void module_bind(module *t, uint32_t which); /* BOUND_* */
 static inline uint64_t module_offset(const ds_machine *m, uintptr_t pc)
 {
   return pc - m->target.whole.base < m->target.whole.bytes ? pc - m->target.base : 0;

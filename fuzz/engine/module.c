@@ -36,16 +36,18 @@ static int bind_stub(module *t, range *slots, char *error, size_t error_size)
   }
   t->slots = slot;
   t->slot_count = *count;
-  t->usual_slots = calloc(*count, sizeof *slot);
-  t->aware_slots = calloc(*count, sizeof *slot);
+  for (uint32_t which = 0; which < BINDINGS; which++) {
+    t->bindings[which] = calloc(*count, sizeof *slot);
+  }
   for (uint64_t i = 0; i < *count; i++) {
     const symbol *found = symbol_for(names[i]);
     if (!found) {
       snprintf(error, error_size, "stub names %s, which this engine does not have", names[i]);
       return -1;
     }
-    t->usual_slots[i] = slot[i] = found->function;
-    t->aware_slots[i] = found->aware ? found->aware : found->function;
+    t->bindings[BOUND_USUAL][i] = slot[i] = found->function;
+    t->bindings[BOUND_AWARE][i] = found->aware ? found->aware : found->function;
+    t->bindings[BOUND_BARE][i] = found->bare ? found->bare : found->function;
   }
   *slots = (range){(uintptr_t)slot, *count * sizeof *slot};
   return 0;
@@ -212,12 +214,24 @@ void module_unload(ds_machine *m)
   }
   free(t->coverage);
   free(t->cells);
-  free(t->usual_slots);
-  free(t->aware_slots);
   if (t->handle) {
+    if (t->slot_count) {
+      module_bind(t, BOUND_BARE); /* its destructors run on no machine */
+    }
     dlclose(t->handle);
   }
+  for (uint32_t which = 0; which < BINDINGS; which++) {
+    free(t->bindings[which]);
+  }
   memset(t, 0, sizeof *t);
+}
+
+void module_bind(module *t, uint32_t which)
+{
+  if (t->bound != which) {
+    t->bound = which;
+    memcpy(t->slots, t->bindings[which], t->slot_count * sizeof *t->slots);
+  }
 }
 
 void module_reset(ds_machine *m)

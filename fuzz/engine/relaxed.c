@@ -18,13 +18,9 @@ static int compare_offsets(const void *a, const void *b)
 
 void relaxed_prepare(ds_machine *m, const ds_case *c)
 {
-  module *t = &m->target;
   const int is_aware = c->relaxed_count || c->checks & DS_CHECK_VOLATILE;
 
-  if (is_aware != t->slots_are_aware) {
-    t->slots_are_aware = (uint8_t)is_aware;
-    memcpy(t->slots, is_aware ? t->aware_slots : t->usual_slots, t->slot_count * sizeof *t->slots);
-  }
+  module_bind(&m->target, is_aware ? BOUND_AWARE : m->model ? BOUND_USUAL : BOUND_BARE);
   if (is_aware && !m->staged) {
     m->staged = enlarge(NULL, &(uint32_t){0}, STAGED_MOST, sizeof *m->staged);
   }

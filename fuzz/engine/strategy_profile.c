@@ -285,7 +285,7 @@ void profile_take(ds_machine *m)
   const strategy *chosen = m->strategy;
   const memory_model *model = m->model, *base_model = m->base_model;
   ds_totals *totals = m->totals;
-  const uint32_t flags = m->flags;
+  const uint32_t flags = m->flags, bound = m->target.bound;
 
   if (!m->profile && !(m->profile = calloc(1, sizeof *m->profile))) {
     abort(); /* outside of a run there is nowhere to go */
@@ -293,9 +293,11 @@ void profile_take(ds_machine *m)
   m->strategy = &counting;
   m->base_model = NULL;
   m->model = NULL; /* sc, and nothing is judged: races of these runs have no seed to repeat */
+  module_bind(&m->target, bound == BOUND_USUAL ? BOUND_BARE : bound);
   m->totals = NULL;
   m->flags = 0;
   run_rounds(m);
+  module_bind(&m->target, bound);
   m->strategy = chosen;
   m->base_model = base_model;
   m->model = model;

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#define OURS(name) {#name, (void *)(uintptr_t)name, NULL}
-#define INSTEAD(name, function) {#name, (void *)(uintptr_t)function, NULL}
+#define OURS(name) {#name, (void *)(uintptr_t)name, NULL, NULL}
+#define INSTEAD(name, function) {#name, (void *)(uintptr_t)function, NULL, NULL}
 
 #define DECLARE(name) extern void name(void);
 #define SIZES(X, name) X(name##1) X(name##2) X(name##4) X(name##8) X(name##16)
@@ -24,7 +24,8 @@
   WIDE(X, __tsan_unaligned_volatile_write)                                                         \
   X(__tsan_read_range)                                                                             \
   X(__tsan_write_range)                                                                            \
-  X(__tsan_vptr_read)                                                                              \
+  X(__tsan_vptr_read)
+#define PLAIN_COPIES(X)                                                                            \
   X(__tsan_vptr_update)                                                                            \
   X(__tsan_memcpy)                                                                                 \
   X(__tsan_memmove)                                                                                \
@@ -67,17 +68,21 @@
 /* Only their addresses are taken here, so one declaration fits all. */
 #define DECLARE_BOTH(name) DECLARE(name) DECLARE(aware##name)
 PLAIN_ACCESSES(DECLARE_BOTH)
+PLAIN_COPIES(DECLARE_BOTH)
 NO_ACCESSES(DECLARE)
 LIBRARY_READS(DECLARE)
 ALL_ATOMICS(DECLARE)
 
 #define ROW(name) OURS(name),
-#define ROW_BOTH(name) {#name, (void *)(uintptr_t)name, (void *)(uintptr_t)aware##name},
+#define ROW_BOTH(name) {#name, (void *)(uintptr_t)name, (void *)(uintptr_t)aware##name, NULL},
+#define ROW_BARE(name)                                                                             \
+  {#name, (void *)(uintptr_t)name, (void *)(uintptr_t)aware##name,                                 \
+   (void *)(uintptr_t)__tsan_func_exit}, /* does nothing */
 
 const symbol ds_symbols[] = {
     /* code generation */
-    PLAIN_ACCESSES(ROW_BOTH) NO_ACCESSES(ROW) LIBRARY_READS(ROW) ALL_ATOMICS(ROW)
-        INSTEAD(__tls_get_addr, sim_tls_get_addr),
+    PLAIN_ACCESSES(ROW_BARE) PLAIN_COPIES(ROW_BOTH) NO_ACCESSES(ROW) LIBRARY_READS(ROW)
+        ALL_ATOMICS(ROW) INSTEAD(__tls_get_addr, sim_tls_get_addr),
     /* driver.h */
     OURS(ds_next),
     OURS(ds_has_program),
@@ -208,7 +213,7 @@ const symbol ds_symbols[] = {
     INSTEAD(abort, sim_abort),
     INSTEAD(__assert_fail, sim_assert_fail),
     INSTEAD(ds_not_simulated, sim_not_simulated),
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const char *const *ds_stub_symbols(void)

@@ -23,14 +23,11 @@ static inline void plain(void *address, size_t bytes, uint32_t write, uintptr_t 
   }
 }
 
+/* Reached only from a run with a memory model: BOUND_BARE. */
 static inline void plain_small(void *address, uint32_t bytes, uint32_t write, uintptr_t end,
                                uintptr_t pc)
 {
-  ds_machine *m = ds_current;
-
-  if (LIKELY(m && m->model)) {
-    access_small(m, (uintptr_t)address, bytes, write, end, pc);
-  }
+  access_small(ds_current, (uintptr_t)address, bytes, write, end, pc);
 }
 
 #define PLAIN(name, bytes, write)                                                                  \
