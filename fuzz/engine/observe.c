@@ -49,11 +49,14 @@ uint64_t canonical_object(const ds_machine *m, const void *object)
 {
   const uintptr_t address = (uintptr_t)object;
 
-  if (address >= 0x100 && address < 0x800) {
-    return in_space(SPACE_DESCRIPTOR, address - 0x100);
+  if (LIKELY(address >= NUMBERED)) {
+    return canonical(m, address);
   }
-  if (address >= 0x800 && address < 0x1000) {
-    return in_space(SPACE_THREAD, address - 0x800);
+  if (address >= (uintptr_t)THREAD_OBJECT(0)) {
+    return in_space(SPACE_THREAD, address - (uintptr_t)THREAD_OBJECT(0));
+  }
+  if (address >= (uintptr_t)DESCRIPTOR_OBJECT(0)) {
+    return in_space(SPACE_DESCRIPTOR, address - (uintptr_t)DESCRIPTOR_OBJECT(0));
   }
   return canonical(m, address);
 }
@@ -85,10 +88,11 @@ static shadow_cell *shadow_of(ds_machine *m, uintptr_t address)
   return &m->numbered[address < NUMBERED ? address : 0];
 }
 
-static int writes(uint32_t kind)
+static inline uint32_t writes(uint32_t kind)
 {
-  return kind != DS_EV_LOAD && kind != DS_EV_CAS_FAILED && kind != DS_EV_FENCE &&
-         kind != DS_EV_FAULT;
+  enum { READS = 1 << DS_EV_LOAD | 1 << DS_EV_CAS_FAILED | 1 << DS_EV_FENCE | 1 << DS_EV_FAULT };
+  _Static_assert((int)DS_EVENTS <= 32, "one bit each");
+  return (~(uint32_t)READS >> kind) & 1;
 }
 
 /* ------------------------------------------------------------------ counters for libFuzzer */
@@ -245,35 +249,40 @@ static int is_shareable(const void *object)
   return address >= NUMBERED || (address && address < (uintptr_t)THREAD_OBJECT(0));
 }
 
-COLD void observe_slow(ds_machine *m, uint32_t kind, const void *object, uint32_t size_order,
-                       uint64_t old, uint64_t value)
+/* Not cold: every run of a campaign is hashed, and nothing else is wanted of it. */
+__attribute__((noinline)) void observe_slow(ds_machine *m, uint32_t kind, const void *object,
+                                            uint32_t size_order, uint64_t old, uint64_t value)
 {
-  if (m->observing & OBSERVING_TAIL) {
+  if (UNLIKELY(m->observing & OBSERVING_TAIL)) {
     tail_observe(m, kind, old, value);
   }
   const uint64_t name = canonical_object(m, object);
   const uint64_t what = canonical(m, value);
   shadow_cell *cell = shadow_of(m, (uintptr_t)object);
-  const uint32_t site = (uint32_t)module_offset(m, m->current->op.pc);
+  const uint32_t id = m->current->id, does_write = writes(kind);
+  uint32_t site = 0; /* of a cell: only feedback asks for it */
 
   if (cell->run != m->run_number) {
-    *cell = (shadow_cell){.run = m->run_number, .thread = m->current->id};
+    *cell = (shadow_cell){.run = m->run_number, .thread = (uint16_t)id};
   }
-  cell->version += (uint32_t)writes(kind);
-  if (m->observing & DS_FLAG_HASH) {
+  cell->version += does_write;
+  if (LIKELY(m->observing & DS_FLAG_HASH)) {
     hash_operation(m, kind, name, cell->version, what);
   }
-  if (cell->thread != m->current->id && is_shareable(object)) {
+  if (UNLIKELY(m->observing & (DS_FLAG_FEEDBACK | DS_FLAG_TRACE))) {
+    site = (uint32_t)module_offset(m, m->current->op.pc);
+  }
+  if (cell->thread != id && is_shareable(object)) {
     m->result->shared = 1;
   }
-  if (m->observing & DS_FLAG_FEEDBACK && cell->thread != m->current->id) {
+  if (UNLIKELY(m->observing & DS_FLAG_FEEDBACK) && cell->thread != id) {
     count_pair(site, cell->site, kind);
   }
-  if (writes(kind)) {
+  if (does_write) {
     cell->site = site;
-    cell->thread = m->current->id;
+    cell->thread = (uint16_t)id;
   }
-  if (m->observing & DS_FLAG_TRACE) {
+  if (UNLIKELY(m->observing & DS_FLAG_TRACE)) {
     ds_event *e = event_add(m, kind);
     e->object = name;
     e->old = canonical(m, old);
