@@ -72,19 +72,40 @@ static int may_change_nothing(uint32_t kind)
          kind == DS_EV_FENCE || kind == DS_EV_YIELD;
 }
 
+/* 1 to 16 bytes; the usual sizes without a call. */
+static void copy_value(uint8_t *to, const void *from, size_t bytes)
+{
+  switch (bytes) {
+  case 4:
+    memcpy(to, from, 4);
+    break;
+  case 8:
+    memcpy(to, from, 8);
+    break;
+  default:
+    memcpy(to, from, bytes);
+  }
+}
+
 static watched look_at(const pending *op)
 {
   watched w = {op->object, op->bytes ? op->bytes : 8, {0}};
 
   if (w.at) {
-    memcpy(w.value, w.at, w.bytes);
+    copy_value(w.value, w.at, w.bytes);
   }
   return w;
 }
 
 static int has_changed(const watched *w)
 {
-  return w->at && memcmp(w->at, w->value, w->bytes);
+  uint8_t now[sizeof w->value] = {0};
+
+  if (!w->at) {
+    return 0;
+  }
+  copy_value(now, w->at, w->bytes);
+  return memcmp(now, w->value, sizeof now) != 0;
 }
 
 static int add_object(spin *s, watched w)
