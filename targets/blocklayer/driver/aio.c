@@ -206,6 +206,45 @@ bool op_add_poller(unsigned actor, const ds_operation *op)
   return add_handler(op, true);
 }
 
+/* It takes itself away; of two callbacks of one descriptor the second one is not called then. */
+static void once_cb(void *opaque)
+{
+  GhostHandler *handler = opaque;
+
+  handler_affinity(handler);
+  if (handler->home != NO_CONTEXT) {
+    AioContext *ctx = ghost.contexts[handler->home].ctx;
+    handler->home = NO_CONTEXT;
+    handler->signalled = false;
+    aio_set_fd_handler(ctx, event_notifier_get_fd(&handler->notifier), NULL, NULL, NULL, NULL,
+                       NULL);
+    ds_mark(AIO_MARK);
+  }
+}
+
+/* The descriptor can always be written to; every second one has something to read too. */
+bool op_add_writer(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  if (ghost_aio.handlers_made == HANDLERS) {
+    return false;
+  }
+  unsigned where = context_choose(op->a, NO_CONTEXT);
+  unsigned index = ghost_aio.handlers_made++;
+  GhostHandler *handler = &ghost_aio.handlers[index];
+  ds_note("handler%u in ctx%u", index, where);
+  handler->home = (uint8_t)where;
+  handler->signalled = true;
+  context_enter(where);
+  event_notifier_init(&handler->notifier, index % 2);
+  aio_set_fd_handler(ghost.contexts[where].ctx, event_notifier_get_fd(&handler->notifier),
+                     index % 2 ? once_cb : NULL, once_cb, NULL, NULL, handler);
+  handler->made = true; /* from now on others may remove it */
+  ds_publish(HANDLER_CHANNEL + index);
+  context_leave(where);
+  return true;
+}
+
 /* Any thread, once per handler. */
 bool op_remove_handler(unsigned actor, const ds_operation *op)
 {
@@ -290,6 +329,7 @@ void aio_context_leaves(unsigned index)
 
 void aio_group_close(void)
 {
+  list_close();
   aio_context_leaves(MAIN_CONTEXT);
   for (unsigned i = 0; i < HANDLERS; i++) {
     if (ghost_aio.handlers[i].made) {

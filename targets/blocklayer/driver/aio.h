@@ -10,6 +10,7 @@
 #include "ghost.h"
 
 #include "aio/thread_pool.h"
+#include "util/lockcnt.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -18,7 +19,9 @@ enum {
   BELLS = 4,
   HANDLERS = 6,
   REQUESTS = 8,
+  CO_REQUESTS = 3, /* of coroutines, each with a worker in the worst case */
   TIMERS = 3,
+  ALARMS = 4,        /* timers of the heap */
   WAITS = 4,         /* nested in each other */
   POOL_THREADS = 2,  /* of the main context; no other one has a pool */
   AIO_CHANNELS = 26, /* ds_publish(): behind those of contexts.c */
@@ -45,7 +48,7 @@ typedef struct GhostHandler {
   EventNotifier notifier;
   uint8_t home; /* NO_CONTEXT: no handler (any more) */
   bool made;
-  bool signalled; /* and not taken since */
+  bool signalled; /* and not taken since; or it waits to write, and nobody has */
 } GhostHandler;
 
 typedef struct GhostTimer {
@@ -77,6 +80,10 @@ typedef struct GhostAio {
   GhostRequest requests[REQUESTS];
   GhostTimer timers[TIMERS];
   bool wait_is_over[WAITS]; /* what the wait waits for has happened */
+  bool list_begun, list_made;
+  bool main_pool; /* the main context has its thread pool */
+  uint8_t co_requests;
+  uint8_t alarms_made;
   uint8_t bells_made;
   uint8_t handlers_made;
   uint8_t requests_made;
@@ -89,6 +96,10 @@ extern GhostAio ghost_aio;
 GhostOperation op_start_vcpu, op_bql_lock, op_bql_unlock, op_main_loop, op_wait;
 GhostOperation op_hang_bell, op_ring, op_add_handler, op_remove_handler, op_signal, op_submit;
 GhostOperation op_unhang, op_unring, op_ring_idle, op_add_poller, op_arm, op_disarm, op_cancel;
+GhostOperation op_visit_list, op_submit_co, op_alarm, op_add_writer;
+
+const QemuLockCnt *list_lockcnt(void); /* NULL: there is no list */
+void list_close(void);
 
 bool vcpu_has_bql(unsigned actor); /* of a vcpu actor */
 bool vcpus_ended(void);            /* every one that was started */

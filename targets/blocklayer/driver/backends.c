@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BlockBackends: made when something is first inserted, there until the end. */
 #include "aio_contexts.h"
+#include "disks.h"
 
 #include "aio/main_loop.h"
 
@@ -101,6 +102,37 @@ bool op_remove(unsigned actor, const ds_operation *op)
   blk_remove_bs(blk->blk);
   blk->in_change = false;
   blk->root = NO_NODE;
+  blocks.draining--;
+  blocks.changing--;
+  rule_settled();
+  return true;
+}
+
+/* n: what it does with its medium, and lets nobody else do. */
+bool op_set_perm(unsigned actor, const ds_operation *op)
+{
+  unsigned index = choose(op->a, with_medium(), NO_BLK);
+
+  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring ||
+      blocks.blks[index].in_change) {
+    return false;
+  }
+  GhostBlk *blk = &blocks.blks[index];
+  unsigned perm = op->b % (BLK_PERM_ALL + 1);
+  unsigned unshared = op->b / 3 % (BLK_PERM_ALL + 1);
+  if (index != op->a) {
+    ds_note("set_perm blk%u", index);
+  }
+  blocks.changing++;
+  blocks.draining++;
+  blk->in_change = true;
+  bool granted = blk_set_perm(blk->blk, perm, BLK_PERM_ALL & ~unshared) == 0;
+  rule_granted(granted, !blk_conflicts(index, perm, unshared));
+  if (granted) {
+    blk->perm = (uint8_t)perm;
+    blk->unshared = (uint8_t)unshared;
+  }
+  blk->in_change = false;
   blocks.draining--;
   blocks.changing--;
   rule_settled();

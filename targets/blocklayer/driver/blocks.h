@@ -33,6 +33,7 @@ typedef struct GhostSection {
   uint8_t kind;
   uint8_t node; /* meaningless for OF_ALL, OF_WRITER */
   uint8_t actor;
+  bool unlocked; /* by the functions for who holds no context's lock */
 } GhostSection;
 
 typedef struct GhostBlk {
@@ -40,6 +41,8 @@ typedef struct GhostBlk {
   uint8_t root;      /* the node inserted, or NO_NODE */
   bool in_change;    /* an insert or remove is in progress */
   bool exported;     /* requests come from an export only */
+  uint8_t perm;      /* what it does with its medium */
+  uint8_t unshared;  /* and what it lets nobody else do; bits as BLK_PERM_ */
 } GhostBlk;
 
 typedef struct GhostBlocks {
@@ -69,6 +72,8 @@ extern const BlockDriver watching_driver;
 
 /* sections.c */
 GhostOperation op_drained_begin, op_drained_end;
+/* One that begins; NULL: the actor may not, or has too many. */
+GhostSection *section_add(unsigned actor, SectionKind kind, unsigned node);
 void sections_end_all(unsigned actor);
 bool holds_section(unsigned actor);
 bool section_covers(const GhostSection *section, unsigned node);
@@ -85,12 +90,15 @@ void writers_section_has_begun(unsigned actor);
 void writers_section_ends(unsigned actor); /* nothing if this writer has none; so the next */
 void writers_section_has_ended(unsigned actor);
 
+/* drains.c */
+GhostOperation op_drain, op_blk_drain, op_ask_users;
+
 /* requests.c */
 unsigned node_of(const BlockDriverState *bs);
-GhostOperation op_read, op_write, op_aio_read, op_read_on, op_flush;
+GhostOperation op_read, op_write, op_aio_request, op_read_on, op_flush;
 
 /* backends.c */
-GhostOperation op_insert, op_remove, op_blk_io;
+GhostOperation op_insert, op_remove, op_blk_io, op_set_perm;
 unsigned blk_for_export(unsigned operand);      /* one without a medium, or NO_BLK */
 bool blk_insert(unsigned index, unsigned node); /* false: refused */
 unsigned blk_choose(unsigned operand);          /* one with a medium, or NO_BLK */
@@ -127,6 +135,7 @@ void rule_writer_is_drained(void);                   /* a drained write lock was
 bool node_is_busy(unsigned node);                    /* otherwise than with who comes to drain */
 unsigned demanded_by(unsigned node);                 /* how often a user of it is quiesced */
 void rule_drain_ends(void);                          /* nothing can run */
+bool blk_conflicts(unsigned blk, unsigned perm, unsigned unshared); /* with others at its root */
 
 #pragma GCC visibility pop
 

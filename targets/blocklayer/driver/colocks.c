@@ -26,12 +26,14 @@ void colocks_init(void)
   }
   for (unsigned i = 0; i < CO_MUTEXES; i++) {
     CoMutex *mutex = &colocks.mutexes[i];
+    qemu_co_mutex_init(mutex);
     ds_name(&mutex->locked, sizeof(mutex->locked), "mutex%u.locked", i);
     ds_name(&mutex->from_push, sizeof(mutex->from_push), "mutex%u.from_push", i);
     ds_name(&mutex->to_pop, sizeof(mutex->to_pop), "mutex%u.to_pop", i);
     ds_name(&mutex->handoff, sizeof(mutex->handoff), "mutex%u.handoff", i);
   }
   for (unsigned i = 0; i < CO_RWLOCKS; i++) {
+    qemu_co_rwlock_init(&colocks.rwlocks[i]);
     ds_name(&colocks.rwlocks[i].mutex.locked, sizeof(unsigned), "rwlock%u.mutex.locked", i);
   }
 }
@@ -107,6 +109,7 @@ bool op_co_unlock(unsigned actor, const ds_operation *op)
   if (!writes(self, lock)) {
     return false;
   }
+  qemu_co_mutex_assert_locked(&colocks.mutexes[lock]);
   mutex_unlock(self, lock);
   return true;
 }

@@ -69,7 +69,7 @@ static void put_filter(GhostDisk *disk)
   bdrv_unref(disk->base);
 }
 
-/* n % 4: what its driver can do; n / 4 odd: a filter on top of it. */
+/* n % 4: what its driver can do; n / 4 odd: a filter on top of it; n / 8 odd: it fails to flush. */
 bool op_open_disk(unsigned actor, const ds_operation *op)
 {
   unsigned index = 0;
@@ -82,6 +82,7 @@ bool op_open_disk(unsigned actor, const ds_operation *op)
   GhostDisk *disk = &ghost_disks[index];
   *disk = (GhostDisk){.kind = op->a % DISK_KINDS,
                       .dying = true, /* nobody takes the place meanwhile */
+                      .flush_fails = op->a / (2 * DISK_KINDS) % 2,
                       .shared = {BLK_PERM_ALL, BLK_PERM_ALL},
                       .home = (uint8_t)context_choose(op->b, NO_CONTEXT)};
   ds_note("disk%u in ctx%u", index, disk->home);
@@ -142,8 +143,8 @@ bool op_disk_perm(unsigned actor, const ds_operation *op)
   return true;
 }
 
-/* The second user gets its medium, or loses it. When it is made, n says where it is at home, and
- * an odd one that it follows its root. */
+/* The second user gets its medium, or loses it. When it is made, n says what it wants and where it
+ * is at home; an odd one that it follows its root. */
 bool op_disk_join(unsigned actor, const ds_operation *op)
 {
   unsigned index = usable_disk(actor, op, "disk_join");
@@ -157,6 +158,9 @@ bool op_disk_join(unsigned actor, const ds_operation *op)
   context_enter(where);
   if (!disk->users[1]) {
     disk->users[1] = blk_new(context(where));
+    disk->perm[1] = wishes[op->b % WISHES].perm;
+    disk->shared[1] = wishes[op->b % WISHES].shared;
+    rule_granted(blk_set_perm(disk->users[1], disk->perm[1], disk->shared[1]) == 0, true);
   }
   if (disk->joined) {
     blk_remove_bs(disk->users[1]);

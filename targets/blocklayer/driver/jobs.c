@@ -28,9 +28,14 @@ static void commit(Job *job);
 static void abort_(Job *job);
 static void clean(Job *job);
 
+static void coroutine_fn pauses(Job *job);
+static void coroutine_fn goes_on(Job *job);
+
 static const JobDriver worker = {
     .instance_size = sizeof(WorkerJob),
     .run = work,
+    .pause = pauses,
+    .resume = goes_on,
     .prepare = prepare,
     .commit = commit,
     .abort = abort_,
@@ -168,6 +173,16 @@ static int coroutine_fn work(Job *job)
 
 /* ------------------------------------------------------------------ pausing */
 
+static void coroutine_fn pauses(Job *job)
+{
+  ghost_of(job)->rests = true;
+}
+
+static void coroutine_fn goes_on(Job *job)
+{
+  ghost_of(job)->rests = false;
+}
+
 /* Wait until a job that we keep paused is idle, or gone. */
 static void wait_until_idle(unsigned number)
 {
@@ -275,7 +290,7 @@ bool op_job_cancel(unsigned actor, const ds_operation *op)
   return true;
 }
 
-static void finish(unsigned number)
+static void finish(unsigned number, int (*end)(Job *job))
 {
   GhostJob *self = &ghost_jobs.jobs[number];
   uint8_t before = ghost_jobs.awaited;
@@ -288,23 +303,65 @@ static void finish(unsigned number)
   if (self->job->status < JOB_WAITING) {
     ds_mark(2);
   }
-  job_finish_sync(self->job);
+  end(self->job);
   self->waiters--;
   ghost_jobs.awaited = before;
 }
 
 /* Not while somebody further out keeps it paused: an operation, or for a block job a section. */
-bool op_job_finish(unsigned actor, const ds_operation *op)
+static unsigned job_to_end(unsigned actor, const ds_operation *op)
 {
   unsigned number = job_choose(op->a);
 
   if (number == NO_JOB || ghost_jobs.jobs[number].keepers) {
+    return NO_JOB;
+  }
+  bool keeps = actor != ACTOR_MAIN_FIRST || holds_section(actor);
+  return ghost_jobs.jobs[number].copy && keeps ? NO_JOB : number;
+}
+
+bool op_job_finish(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_to_end(actor, op);
+
+  if (number == NO_JOB) {
     return false;
   }
-  if (ghost_jobs.jobs[number].copy && (actor != ACTOR_MAIN_FIRST || holds_section(actor))) {
+  finish(number, job_finish_sync);
+  return true;
+}
+
+bool op_job_cancel_sync(unsigned actor, const ds_operation *op)
+{
+  unsigned number = job_to_end(actor, op);
+
+  if (number == NO_JOB) {
     return false;
   }
-  finish(number);
+  ghost_jobs.jobs[number].cancelled = true;
+  ghost_jobs.jobs[number].quiet = false;
+  finish(number, job_cancel_sync);
+  return true;
+}
+
+/* One that is cancelled before it has begun. */
+bool op_job_drop(unsigned actor, const ds_operation *op)
+{
+  unsigned where = context_choose(op->a, NO_CONTEXT);
+
+  (void)actor;
+  if (!job_has_room() || !may_poll()) {
+    return false;
+  }
+  unsigned number = job_add(NO_JOB, where);
+  GhostJob *self = &ghost_jobs.jobs[number];
+  self->state = ACTOR_ENDED;
+  self->cancelled = true;
+  ds_task_end(self->task);
+  self->job = job_create(&worker, NULL, ghost.contexts[where].ctx);
+  ((WorkerJob *)self->job)->number = number;
+  job_cancel(self->job);
+  rule_job_ends(number, self->aborted && self->cleaned && !self->prepared, "the end");
   return true;
 }
 
@@ -336,7 +393,7 @@ bool op_job_fail(unsigned actor, const ds_operation *op)
 void jobs_close(void)
 {
   for (unsigned i = 0; i < ghost_jobs.created; i++) {
-    finish(i);
+    finish(i, job_finish_sync);
   }
   /* A transaction that aborts may still have something to say. */
   for (unsigned i = 0; i < ghost_jobs.created; i++) {

@@ -22,6 +22,7 @@ typedef struct GhostJob {
   uint8_t waiters; /* operations on the stack that wait for its end */
   bool quiet;      /* it was seen idle while paused, and nobody has let it go on since */
   bool works;      /* between two pause points */
+  bool rests;      /* between its driver's two callbacks */
   bool fails;      /* it will */
   bool cancelled;
   bool prepared, committed, aborted, cleaned;
@@ -48,7 +49,7 @@ extern GhostJobs ghost_jobs;
 
 /* jobs.c */
 GhostOperation op_job_start, op_job_join, op_job_pause, op_job_resume, op_job_cancel, op_job_finish,
-    op_job_move, op_job_fail, op_job_enter;
+    op_job_move, op_job_fail, op_job_enter, op_job_cancel_sync, op_job_drop;
 bool jobs_live_in(unsigned context);
 bool job_has_room(void);
 unsigned job_add(unsigned leader, unsigned context); /* the number of one more; NO_JOB: itself */

@@ -66,7 +66,7 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_CALL] = {COROUTINE, op_call},
     [OP_READ] = {COROUTINE, op_read},
     [OP_WRITE] = {COROUTINE, op_write},
-    [OP_AIO_READ] = {MAIN | BOTTOM_HALF, op_aio_read},
+    [OP_AIO_READ] = {MAIN | BOTTOM_HALF, op_aio_request},
     [OP_DRAINED_BEGIN] = {MAIN | COROUTINE, op_drained_begin},
     [OP_DRAINED_END] = {MAIN | COROUTINE, op_drained_end},
     [OP_SUBTREE_BEGIN] = {MAIN | COROUTINE, op_drained_begin},
@@ -138,6 +138,21 @@ static const Row rows[OP_COUNT + 1] = {
     [OP_SWAP_IN] = {MAIN, op_swap_in},
     [OP_TAKE_OUT] = {MAIN, op_take_out},
     [OP_BLK_IO] = {MAIN, op_blk_io},
+
+    [OP_AIO_WRITE] = {MAIN | BOTTOM_HALF, op_aio_request},
+    [OP_AIO_FLUSH] = {MAIN | BOTTOM_HALF, op_aio_request},
+    [OP_DRAIN] = {MAIN | COROUTINE, op_drain},
+    [OP_BLK_DRAIN] = {MAIN, op_blk_drain},
+    [OP_SUBTREE_BEGIN_UNLOCKED] = {MAIN | COROUTINE, op_drained_begin},
+    [OP_SET_PERM] = {MAIN, op_set_perm},
+    [OP_ASK_USERS] = {MAIN, op_ask_users},
+    [OP_JOB_CANCEL_SYNC] = {MAIN, op_job_cancel_sync},
+    [OP_JOB_DROP] = {MAIN, op_job_drop},
+    [OP_VISIT_LIST] = {EVERYBODY, op_visit_list},
+    [OP_SUBMIT_CO] = {COROUTINE, op_submit_co},
+    [OP_ALARM] = {MAIN, op_alarm},
+    [OP_ADD_WRITER] = {EVERYBODY, op_add_writer},
+    [OP_KEEP_COROUTINES] = {MAIN, op_keep_coroutines},
 };
 
 static unsigned kind_of(unsigned actor)

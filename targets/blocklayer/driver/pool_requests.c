@@ -35,6 +35,14 @@ static void completed(void *opaque, int ret)
   request->returned = true;
 }
 
+static void make_main_pool(void)
+{
+  if (!ghost_aio.main_pool) {
+    aio_context_set_thread_pool_params(qemu_get_aio_context(), POOL_THREADS);
+    ghost_aio.main_pool = true;
+  }
+}
+
 bool op_submit(unsigned actor, const ds_operation *op)
 {
   unsigned count = op->a % 2 + 1;
@@ -44,9 +52,7 @@ bool op_submit(unsigned actor, const ds_operation *op)
   if (first + count > REQUESTS) {
     return false;
   }
-  if (first == 0) {
-    aio_context_set_thread_pool_params(qemu_get_aio_context(), POOL_THREADS);
-  }
+  make_main_pool();
   ghost_aio.requests_made = (uint8_t)(first + count);
   for (unsigned i = first; i < first + count; i++) {
     GhostRequest *request = &ghost_aio.requests[i];
@@ -56,6 +62,32 @@ bool op_submit(unsigned actor, const ds_operation *op)
   for (unsigned i = first; i < first + count; i++) {
     submit(&ghost_aio.requests[i]);
   }
+  return true;
+}
+
+static int answer(void *opaque)
+{
+  return (int)(uintptr_t)opaque;
+}
+
+/* In any context; other ones than the main one get a pool of the default size. */
+bool op_submit_co(unsigned actor, const ds_operation *op)
+{
+  int due = op->a + 1;
+
+  if (ghost_aio.co_requests == CO_REQUESTS) {
+    return false;
+  }
+  ghost_aio.co_requests++;
+  if (ghost.coroutines[actor - ACTOR_CO_FIRST].home == MAIN_CONTEXT) {
+    make_main_pool();
+  }
+  ds_mark(AIO_MARK);
+  actor_waits(actor, "thread_pool_submit_co: a worker");
+  int ret = thread_pool_submit_co(answer, (void *)(uintptr_t)due);
+  actor_waits(actor, NULL);
+  DS_CHECK(ret == due, "R18", "wrong-result", "a coroutine's request returns %d instead of %d", ret,
+           due);
   return true;
 }
 

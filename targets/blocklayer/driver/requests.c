@@ -241,6 +241,13 @@ bool op_visit(unsigned actor, const ds_operation *op)
   return true;
 }
 
+static void write_is_over(void)
+{
+  if (--blocks.writing == 0) {
+    memcpy(blocks.settled, blocks.written, sizeof(blocks.settled));
+  }
+}
+
 /* Serialising: no request that overlaps runs at the same time. */
 bool op_write(unsigned actor, const ds_operation *op)
 {
@@ -254,9 +261,7 @@ bool op_write(unsigned actor, const ds_operation *op)
   blocks.writing++;
   int ret = blk_co_pwritev(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_SERIALISING);
   blocks.requests--;
-  if (--blocks.writing == 0) {
-    memcpy(blocks.settled, blocks.written, sizeof(blocks.settled));
-  }
+  write_is_over();
   actor_waits(actor, NULL);
   ds_note("write: %d", ret);
   return true;
@@ -290,45 +295,66 @@ bool op_flush(unsigned actor, const ds_operation *op)
   return true;
 }
 
-typedef struct AioRead {
+typedef struct AioRequest {
   uint8_t blk;
   uint8_t context;
-} AioRead;
+  bool writes;
+} AioRequest;
 
-enum { AIO_READS = 8 };
-static AioRead aio_reads[AIO_READS];
-static uint8_t aio_reads_begun;
+enum { AIO_REQUESTS = 8 };
+static AioRequest aio_requests[AIO_REQUESTS];
+static uint8_t aio_requests_begun;
 
-static void aio_read_cb(void *opaque, int ret)
+static void aio_request_cb(void *opaque, int ret)
 {
-  const AioRead *request = opaque;
+  const AioRequest *request = opaque;
 
   (void)ret;
+  if (request->writes) {
+    write_is_over();
+  }
   rule_callback(request->blk);
   context_leave(request->context);
   blocks.pending--;
   blocks.requests--;
 }
 
-bool op_aio_read(unsigned actor, const ds_operation *op)
+static const char *word_of(const ds_operation *op)
 {
-  unsigned index = aio_reads_begun < AIO_READS ? blk_choose(op->a) : NO_BLK;
+  return op->code == OP_AIO_READ    ? "aio_read"
+         : op->code == OP_AIO_WRITE ? "aio_write"
+                                    : "aio_flush";
+}
+
+/* A read, a write or a flush with a callback. */
+bool op_aio_request(unsigned actor, const ds_operation *op)
+{
+  unsigned index = aio_requests_begun < AIO_REQUESTS ? blk_choose(op->a) : NO_BLK;
 
   if (index == NO_BLK) {
     return false;
   }
   if (index != op->a) {
-    ds_note("aio_read blk%u", index);
+    ds_note("%s blk%u", word_of(op), index);
   }
-  AioRead *request = &aio_reads[aio_reads_begun++];
-  *request = (AioRead){.blk = (uint8_t)index, .context = MAIN_CONTEXT};
+  AioRequest *request = &aio_requests[aio_requests_begun++];
+  *request = (AioRequest){.blk = (uint8_t)index, .context = MAIN_CONTEXT};
   if (actor != ACTOR_MAIN_FIRST) {
     request->context = ghost.bottom_halves[actor - ACTOR_BH_FIRST].home;
   }
+  BlockBackend *blk = blocks.blks[index].blk;
   context_enter(request->context);
   blocks.pending++;
   request_begins();
-  blk_aio_preadv(blocks.blks[index].blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE,
-                 aio_read_cb, request);
+  if (op->code == OP_AIO_READ) {
+    blk_aio_preadv(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE, aio_request_cb, request);
+  } else if (op->code == OP_AIO_FLUSH) {
+    blk_aio_flush(blk, aio_request_cb, request);
+  } else {
+    request->writes = true;
+    blocks.writing++;
+    blk_aio_pwritev(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_SERIALISING, aio_request_cb,
+                    request);
+  }
   return true;
 }

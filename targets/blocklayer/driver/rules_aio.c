@@ -70,18 +70,24 @@ void rule_handlers(void)
 
 /* ------------------------------------------------------------------ R17 visitors */
 
+static void judge_visitors(const QemuLockCnt *lockcnt, const char *what, unsigned number)
+{
+  unsigned word = atomic_load_explicit(&lockcnt->word, memory_order_relaxed);
+  DS_CHECK(lockcnt->sleepers == 0 || (word & LOCKCNT_STATE_MASK) != LOCKCNT_FREE, "R17",
+           "visitor-asleep", "%u threads sleep for %s%u, which are free", lockcnt->sleepers, what,
+           number);
+}
+
 void rule_visitors(void)
 {
   for (unsigned i = 0; i < ghost.created; i++) {
     const GhostContext *context = &ghost.contexts[i];
-    if (context->state == CONTEXT_NONE) {
-      continue;
+    if (context->state != CONTEXT_NONE) {
+      judge_visitors(&context->ctx->list_lock, "the handlers of ctx", i);
     }
-    const QemuLockCnt *lockcnt = &context->ctx->list_lock;
-    unsigned word = atomic_load_explicit(&lockcnt->word, memory_order_relaxed);
-    DS_CHECK(lockcnt->sleepers == 0 || (word & LOCKCNT_STATE_MASK) != LOCKCNT_FREE, "R17",
-             "visitor-asleep", "%u threads sleep for the handlers of ctx%u, which are free",
-             lockcnt->sleepers, i);
+  }
+  if (list_lockcnt()) {
+    judge_visitors(list_lockcnt(), "the entries of list", 0);
   }
 }
 

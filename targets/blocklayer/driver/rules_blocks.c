@@ -215,6 +215,36 @@ static void judge_tree(void)
   }
 }
 
+/* ------------------------------------------------------------------ R48 permissions */
+
+bool blk_conflicts(unsigned blk, unsigned perm, unsigned unshared)
+{
+  const GhostBlk *self = &blocks.blks[blk];
+
+  for (unsigned i = 0; i < BLKS; i++) {
+    const GhostBlk *other = &blocks.blks[i];
+    bool beside = i != blk && other->blk && other->root == self->root && self->root != NO_NODE;
+    if (beside && (perm & other->unshared || other->perm & unshared)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static void judge_permissions(void)
+{
+  for (unsigned i = 0; i < BLKS; i++) {
+    const GhostBlk *self = &blocks.blks[i];
+    if (self->blk && self->root != NO_NODE) {
+      const BdrvChild *edge = self->blk->root;
+      bool as_granted = edge->perm == self->perm &&
+                        edge->shared_perm == (uint64_t)(BLK_PERM_ALL & ~self->unshared);
+      DS_CHECK(as_granted && !blk_conflicts(i, self->perm, self->unshared), "R48", "permissions",
+               "blk%u does not have what it was granted, or another user does not let it", i);
+    }
+  }
+}
+
 void rule_settled(void)
 {
   if (!blocks.used || blocks.changing > 0 || any_job_drains() || ghost.lock.wrlock_depth > 0 ||
@@ -223,6 +253,7 @@ void rule_settled(void)
   }
   judge_tree();
   judge_sections();
+  judge_permissions();
   rule_pause_counts();
   rule_homes();
 }

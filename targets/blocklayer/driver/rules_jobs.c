@@ -11,7 +11,7 @@ void rule_job_works(unsigned job)
 {
   const GhostJob *self = &ghost_jobs.jobs[job];
 
-  DS_CHECK(!self->quiet, "R30", "paused-job-works",
+  DS_CHECK(!self->quiet && !self->rests, "R30", "paused-job-works",
            "job%u works although it was idle after job_pause and nobody has resumed it", job);
   /* A block job follows its nodes before whoever moves them has told us. */
   const AioContext *home = self->copy ? self->job->aio_context : ghost.contexts[self->context].ctx;

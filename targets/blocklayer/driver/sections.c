@@ -22,6 +22,7 @@ static SectionKind kind_of(const ds_operation *op)
   case OP_DRAINED_END:
     return OF_NODE;
   case OP_SUBTREE_BEGIN:
+  case OP_SUBTREE_BEGIN_UNLOCKED:
   case OP_SUBTREE_END:
     return OF_SUBTREE;
   default:
@@ -88,7 +89,11 @@ static void begin(const GhostSection *section)
     bdrv_drained_begin(bs);
     return;
   case OF_SUBTREE:
-    bdrv_subtree_drained_begin(bs);
+    if (section->unlocked) {
+      bdrv_subtree_drained_begin_unlocked(bs);
+    } else {
+      bdrv_subtree_drained_begin(bs);
+    }
     return;
   case OF_ALL:
     bdrv_drain_all_begin();
@@ -107,7 +112,11 @@ static void end(const GhostSection *section)
     bdrv_drained_end(bs);
     return;
   case OF_SUBTREE:
-    bdrv_subtree_drained_end(bs);
+    if (section->unlocked) {
+      bdrv_subtree_drained_end_unlocked(bs);
+    } else {
+      bdrv_subtree_drained_end(bs);
+    }
     return;
   case OF_ALL:
     bdrv_drain_all_end();
@@ -127,17 +136,28 @@ static GhostSection *free_section(void)
   return NULL;
 }
 
-bool op_drained_begin(unsigned actor, const ds_operation *op)
+GhostSection *section_add(unsigned actor, SectionKind kind, unsigned node)
 {
   GhostSection *section = free_section();
 
   if (!section || sections_of(actor) == SECTIONS_PER_ACTOR || !may_wait_for_requests(actor)) {
-    return false;
+    return NULL;
   }
   *section = (GhostSection){.state = SECTION_BEGINS,
-                            .kind = (uint8_t)kind_of(op),
-                            .node = op->a % NODES,
+                            .kind = (uint8_t)kind,
+                            .node = (uint8_t)node,
                             .actor = (uint8_t)actor};
+  return section;
+}
+
+bool op_drained_begin(unsigned actor, const ds_operation *op)
+{
+  GhostSection *section = section_add(actor, kind_of(op), op->a % NODES);
+
+  if (!section) {
+    return false;
+  }
+  section->unlocked = op->code == OP_SUBTREE_BEGIN_UNLOCKED;
   blocks.used = true;
   blocks.changing++;
   blocks.draining++;

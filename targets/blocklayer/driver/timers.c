@@ -94,6 +94,39 @@ bool op_disarm(unsigned actor, const ds_operation *op)
   return true;
 }
 
+/* ------------------------------------------------------------------ of the heap */
+
+static bool alarm_armed[ALARMS];
+
+static void alarm_cb(void *opaque)
+{
+  bool *armed = opaque;
+
+  rule_affinity(MAIN_CONTEXT);
+  DS_CHECK(*armed, "R50", "timer-disarmed", "an alarm fires that is gone, or has fired");
+  *armed = false;
+}
+
+/* For n + 1 microseconds, and freed before they are over; n odd: after a look for work. */
+bool op_alarm(unsigned actor, const ds_operation *op)
+{
+  (void)actor;
+  if (ghost_aio.alarms_made == ALARMS || !may_poll()) {
+    return false;
+  }
+  bool *armed = &alarm_armed[ghost_aio.alarms_made++];
+  QEMUTimer *timer = aio_timer_new(qemu_get_aio_context(), alarm_cb, armed);
+  timer_free(op->a % 2 ? NULL : aio_timer_new(qemu_get_aio_context(), alarm_cb, armed));
+  *armed = true;
+  timer_mod(timer, qemu_clock_get_ns() + (op->a + 1) * NS_PER_US);
+  if (op->a % 2) {
+    aio_poll(qemu_get_aio_context(), false);
+  }
+  timer_free(timer);
+  *armed = false;
+  return true;
+}
+
 /* ------------------------------------------------------------------ the end of a context */
 
 bool timers_are_quiet(unsigned index)
