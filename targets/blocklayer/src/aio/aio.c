@@ -33,8 +33,8 @@ void aio_context_ref(AioContext *ctx)
 void aio_context_unref(AioContext *ctx)
 {
   /* Release: what we did with the context is done before it goes. Acquire: whoever drops the last
-   * reference sees what all others did. Pairs with itself in other threads. Without it: the
-   * finaliser frees what another thread is still writing. */
+   * reference sees what all others did. Pairs with itself in other threads (litmus
+   * mp_release_sequence). Without it: the finaliser frees what another thread is still writing. */
   uint32_t before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
   assert(before > 0);
   if (before == 1) {
@@ -83,6 +83,7 @@ void aio_context_release(AioContext *ctx)
 {
   assert(aio_context_held(ctx) > 0);
   if (--ctx->lock_depth == 0) {
+    /* Relaxed: as in aio_context_acquire(). */
     atomic_store_explicit(&ctx->lock_owner, NULL, memory_order_relaxed);
   }
   qemu_rec_mutex_unlock(&ctx->lock);

@@ -71,7 +71,8 @@ static void bh_push(AioContext *ctx, QEMUBH *bh)
   do {
     bh->next = head;
     /* Release: publishes the bottom half and what its callback shall find. Pairs with the acquire
-     * in bh_take_all(). Without it: the callback sees stale data. */
+     * in bh_take_all(); pushes that come in between keep it up, being exchanges too (litmus
+     * mp_release_sequence). Without it: the callback sees stale data. */
   } while (!atomic_compare_exchange_weak_explicit(&ctx->bh_list, &head, bh, memory_order_release,
                                                   memory_order_relaxed));
 }
@@ -122,7 +123,7 @@ static QEMUBH *bh_dequeue(AioContext *ctx, unsigned *flags)
 
 static QEMUBH *bh_take_all(AioContext *ctx)
 {
-  /* Acquire: pairs with the release in bh_push(). */
+  /* Acquire: pairs with the release in bh_push() (litmus mp_release_sequence). */
   return atomic_exchange_explicit(&ctx->bh_list, NULL, memory_order_acquire);
 }
 
@@ -135,7 +136,8 @@ static bool bh_idle(const QEMUBH *bh)
 
 bool aio_bh_only_idle(const AioContext *ctx)
 {
-  /* Acquire: pairs with the release in bh_push(). Only we take anything from the list. */
+  /* Acquire: pairs with the release in bh_push() (litmus mp_release_sequence). Only we take
+   * anything from the list. */
   const QEMUBH *bh = atomic_load_explicit(&ctx->bh_list, memory_order_acquire);
   for (; bh; bh = bh->next) {
     if (!bh_idle(bh)) {

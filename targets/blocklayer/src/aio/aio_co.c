@@ -48,7 +48,7 @@ void aio_co_schedule_bh_cb(void *opaque)
   AioContext *ctx = opaque;
   Coroutine *in_order = NULL;
 
-  /* Acquire: pairs with the release in co_push(). */
+  /* Acquire: pairs with the release in co_push() (litmus mp_release_sequence). */
   Coroutine *next =
       atomic_exchange_explicit(&ctx->scheduled_coroutines, NULL, memory_order_acquire);
   while (next) { /* last in, first out -> first in, first out */
@@ -72,7 +72,8 @@ static void co_push(AioContext *ctx, Coroutine *co)
   do {
     co->co_scheduled_next = head;
     /* Release: hands over the coroutine, its stack and all that it wrote. Pairs with the acquire
-     * in aio_co_schedule_bh_cb(). Without it: it goes on with an old stack. */
+     * in aio_co_schedule_bh_cb() (litmus mp_release_sequence: others push in between). Without it:
+     * it goes on with an old stack. */
   } while (!atomic_compare_exchange_weak_explicit(&ctx->scheduled_coroutines, &head, co,
                                                   memory_order_release, memory_order_relaxed));
 }

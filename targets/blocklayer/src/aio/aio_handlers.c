@@ -43,8 +43,8 @@ void aio_set_fd_handler(AioContext *ctx, int fd, IOHandler *io_read, IOHandler *
     /* Relaxed: only who has the lock writes it. */
     AioHandler *head = atomic_load_explicit(&ctx->handlers, memory_order_relaxed);
     atomic_init(&new_node->next, head);
-    /* Release: publishes the handler. Pairs with the acquire in aio_handlers_visit(). Without it:
-     * the walker calls what is not there yet. */
+    /* Release: publishes the handler. Pairs with the acquire in aio_handlers_visit() (litmus
+     * mp_release_acquire). Without it: the walker calls what is not there yet. */
     atomic_store_explicit(&ctx->handlers, new_node, memory_order_release);
   }
   if (old_node) {
@@ -102,6 +102,7 @@ static void handler_unlink(AioContext *ctx, AioHandler *node)
   _Atomic(AioHandler *) *link = &ctx->handlers;
   AioHandler *at;
 
+  /* Relaxed, all: only who has the lock writes links, and nobody walks along them now. */
   while ((at = atomic_load_explicit(link, memory_order_relaxed)) != node) {
     link = &at->next;
   }
@@ -145,8 +146,9 @@ void aio_handlers_visit(AioContext *ctx, AioHandlerSet *set)
   }
   qemu_lockcnt_inc(&ctx->list_lock);
   set->visiting = true;
-  /* Acquire: pairs with the release in aio_set_fd_handler(). The links behind the first one were
-   * there when it was published. */
+  /* Acquire: pairs with the release in aio_set_fd_handler() (litmus mp_release_acquire). The links
+   * behind the first one were there when it was published. Relaxed, `deleted`: it is looked at
+   * again before the call. */
   AioHandler *node = atomic_load_explicit(&ctx->handlers, memory_order_acquire);
   for (; node; node = atomic_load_explicit(&node->next, memory_order_acquire)) {
     if (!atomic_load_explicit(&node->deleted, memory_order_relaxed)) {
@@ -202,6 +204,7 @@ static bool poll_handlers_once(AioHandlerSet *set)
 {
   bool ready = false;
 
+  /* Relaxed: as in handler_dispatch(). */
   for (unsigned i = 1; i < set->count; i++) {
     AioHandler *node = set->nodes[i];
     if (node && node->io_poll && !node->in_poll_ready &&

@@ -6,8 +6,9 @@
  * and then looks for a poller. Each side has a full fence between its two steps (N and P below),
  * so at least one of them sees the other: either the poller does not sleep, or it is woken.
  *
- * B4: fence N in aio_notify() pairs with fence P in aio_poll_announce(). Without either one: the
- * notifier sees no poller, the poller sees no work, and the work waits for ever (litmus sb).
+ * B4: fence N in aio_notify() pairs with fence P in aio_poll_announce(). With both, one sees the
+ * other (litmus sb_fences); with one, the notifier sees no poller, the poller sees no work, and the
+ * work waits for ever (litmus sb_one_fence_missing).
  *
  * The main context may have two pollers at a time: the main thread, asleep in main_loop_wait()
  * without the BQL, and a thread that has the BQL and polls meanwhile. Both wait for the same
@@ -49,7 +50,8 @@ void aio_poll_announce(AioContext *ctx, AioPoll *poll, unsigned who)
     ctx->pollers += who;
     /* Relaxed: fence P orders it before the look for work. */
     atomic_store_explicit(&ctx->notify_me, ctx->pollers, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst); /* P: announce, then look. Pairs with N. */
+    /* P: announce, then look. Pairs with N (litmus sb_fences). */
+    atomic_thread_fence(memory_order_seq_cst);
   }
   /* Behind P, too: who changes handlers or timers and sees no poller relies on us to look at them.
    * That it sets `notified` is not enough: another notifier may set it again, and we see only what
@@ -106,10 +108,12 @@ bool aio_dispatch(AioContext *ctx, AioPoll *poll)
 
 void aio_notify(AioContext *ctx)
 {
-  /* Release: work first, then the flag. Pairs with the acquire in aio_notify_accept(). Without
-   * it: the flag is cleared by a poller that does not yet see the work. */
+  /* Release: work first, then the flag. Pairs with the acquire in aio_notify_accept() (litmus
+   * mp_release_acquire). Without it: the flag is cleared by a poller that does not yet see the
+   * work. */
   atomic_store_explicit(&ctx->notified, true, memory_order_release);
-  atomic_thread_fence(memory_order_seq_cst); /* N: publish, then look. Pairs with P. */
+  /* N: publish, then look. Pairs with P (litmus sb_fences). */
+  atomic_thread_fence(memory_order_seq_cst);
   /* Relaxed: fence N orders it behind the work; nothing is read because of it. */
   if (atomic_load_explicit(&ctx->notify_me, memory_order_relaxed)) {
     event_notifier_set(&ctx->notifier);
@@ -128,7 +132,8 @@ static void aio_notify_accept(AioContext *ctx)
 {
   /* B5. A read-modify-write: if it takes the flag from a notifier, the acquire shows its work. If
    * it comes first, the flag stays set and the next poller does not sleep. A plain store could
-   * wipe out a flag without seeing the work. Pairs with the release in aio_notify(). */
+   * wipe out a flag without seeing the work. Pairs with the release in aio_notify() (litmus
+   * mp_release_acquire). */
   atomic_exchange_explicit(&ctx->notified, false, memory_order_acquire);
 }
 

@@ -20,7 +20,7 @@ static void kick_bh(void *opaque)
 void aio_wait_kick(void)
 {
   /* B3: the change of the condition, then the look for a waiter. Pairs with the fence in
-   * AIO_WAIT_WHILE(). Without it: a lost wakeup. */
+   * AIO_WAIT_WHILE() (litmus sb_fences). Without it: a lost wakeup. */
   atomic_thread_fence(memory_order_seq_cst);
   /* Relaxed: the fence orders it; nothing is read because of it. */
   if (atomic_load_explicit(&global_aio_wait.num_waiters, memory_order_relaxed)) {
@@ -35,8 +35,10 @@ void aio_wait_then(AioWaiter *waiter)
   AioWaiter **last = &waiters;
 
   assert(qemu_in_main_thread());
+  /* B3, as AIO_WAIT_WHILE(): announce (relaxed, the fence orders it), then look. Pairs with the
+   * fence in aio_wait_kick() (litmus sb_fences). */
   atomic_fetch_add_explicit(&global_aio_wait.num_waiters, 1, memory_order_relaxed);
-  atomic_thread_fence(memory_order_seq_cst); /* B3 */
+  atomic_thread_fence(memory_order_seq_cst);
   while (*last) {
     last = &(*last)->next;
   }
@@ -56,6 +58,7 @@ static void waiters_check(void)
       continue;
     }
     *link = waiter->next;
+    /* Relaxed: who still sees us kicks for nothing. */
     atomic_fetch_sub_explicit(&global_aio_wait.num_waiters, 1, memory_order_relaxed);
     waiter->go_on(waiter->opaque);
     link = &waiters; /* the list may have changed meanwhile */
@@ -91,7 +94,8 @@ static void aio_wait_bh(void *opaque)
   AioWaitBH *wait = opaque;
 
   wait->cb(wait->opaque);
-  /* Release: what the callback wrote. Pairs with the acquire in aio_wait_bh_oneshot(). */
+  /* Release: what the callback wrote. Pairs with the acquire in aio_wait_bh_oneshot() (litmus
+   * mp_release_acquire). */
   atomic_store_explicit(&wait->done, true, memory_order_release);
   aio_wait_kick(); /* `wait` may be gone already */
 }
@@ -102,5 +106,6 @@ void aio_wait_bh_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque)
 
   assert(qemu_in_main_thread());
   aio_bh_schedule_oneshot(ctx, aio_wait_bh, &wait);
+  /* Acquire: pairs with the release in aio_wait_bh() (litmus mp_release_acquire). */
   AIO_WAIT_WHILE(NULL, !atomic_load_explicit(&wait.done, memory_order_acquire));
 }

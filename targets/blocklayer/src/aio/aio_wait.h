@@ -27,8 +27,10 @@ extern AioWait global_aio_wait;
  * lock of `ctx`, once, that is released around each poll (AIO_WAIT_WHILE only). Value: whether it
  * had to wait. May be nested: the outer condition is evaluated again after the inner wait.
  *
- * B3: announce the waiter, then evaluate. The fence pairs with the one in aio_wait_kick(). Without
- * it: the condition is seen true, the waiter is not seen, and nobody wakes it (litmus sb).
+ * B3: announce the waiter, then evaluate. The fence pairs with the one in aio_wait_kick() (litmus
+ * sb_fences). Without it: the condition is seen true, the waiter is not seen, and nobody wakes it
+ * (litmus sb_one_fence_missing). Relaxed: the fence orders the announcement; who sees it when it is
+ * over kicks for nothing.
  */
 #define AIO_WAIT_WHILE(ctx, cond) AIO_WAIT_WHILE_INTERNAL(ctx, cond, true)
 

@@ -25,7 +25,8 @@ void coroutine_fn qemu_co_sleep(QemuCoSleep *w)
 
   aio_co_claim(self, __func__); /* nobody may enter us but who takes us out of `w` */
   /* Release: hands us over. Acquire, also if it fails: what the waker wrote. Pair with the
-   * exchanges in qemu_co_sleep_wake() and sleep_timer_cb(). */
+   * exchanges in qemu_co_sleep_wake() and sleep_timer_cb() (litmus mp_release_acquire, in both
+   * directions). */
   if (atomic_compare_exchange_strong_explicit(&w->to_wake, &before, self, memory_order_acq_rel,
                                               memory_order_acquire)) {
     qemu_coroutine_yield();
@@ -39,13 +40,15 @@ void coroutine_fn qemu_co_sleep(QemuCoSleep *w)
 
 void qemu_co_sleep_wake(QemuCoSleep *w)
 {
-  Coroutine *before = atomic_load_explicit(&w->to_wake, memory_order_relaxed); /* exchanged below */
+  /* Relaxed, here and if the exchange fails: only an exchange counts. */
+  Coroutine *before = atomic_load_explicit(&w->to_wake, memory_order_relaxed);
   Coroutine *after;
 
   do {
     after = before && before != CO_SLEEP_WOKEN ? NULL : CO_SLEEP_WOKEN;
     /* Release: what we wrote before, for who sleeps next. Acquire: the sleeper. Even if the mark is
-     * there already: the sleeper that finds it shall see what we wrote, too. */
+     * there already: the sleeper that finds it shall see what we wrote, too. Pairs with the
+     * exchanges in qemu_co_sleep() (litmus mp_release_acquire). */
   } while (!atomic_compare_exchange_weak_explicit(&w->to_wake, &before, after, memory_order_acq_rel,
                                                   memory_order_relaxed));
   if (!after) {
@@ -64,8 +67,9 @@ static void wake(Coroutine *co)
 static void sleep_timer_cb(void *opaque)
 {
   QemuCoSleep *w = opaque;
-  /* Acquire: the sleeper. Nobody else sleeps here, and if a waker was quicker it leaves no mark:
-   * our time is not a wakeup that anybody asked for. */
+  /* Acquire: the sleeper; pairs with the release in qemu_co_sleep() (litmus mp_release_acquire).
+   * Relaxed if the exchange fails: then it is not ours. Nobody else sleeps here, and if a waker was
+   * quicker it leaves no mark: our time is not a wakeup that anybody asked for. */
   Coroutine *co = atomic_load_explicit(&w->to_wake, memory_order_acquire);
   if (co && co != CO_SLEEP_WOKEN &&
       atomic_compare_exchange_strong_explicit(&w->to_wake, &co, NULL, memory_order_acquire,

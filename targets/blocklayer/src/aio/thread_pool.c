@@ -184,8 +184,9 @@ static void *worker_run(void *opaque)
   while ((acb = worker_next(pool))) {
     qemu_mutex_unlock(&pool->lock);
     acb->ret = acb->func(acb->arg);
-    /* Release: the result and what func() wrote. Pairs with the acquire in completion_bh_cb().
-     * Without it: a completion with an old result. From here on `acb` may be gone. */
+    /* Release: the result and what func() wrote. Pairs with the acquire in take_done() (litmus
+     * mp_release_acquire). Without it: a completion with an old result. From here on `acb` may be
+     * gone. */
     atomic_store_explicit(&acb->state, REQUEST_DONE, memory_order_release);
     qemu_bh_schedule(pool->completion_bh);
     qemu_mutex_lock(&pool->lock);
@@ -200,7 +201,7 @@ static BlockAIOCB *take_done(ThreadPoolAio *pool)
 {
   for (BlockAIOCB **link = &pool->requests; *link; link = &(*link)->next) {
     BlockAIOCB *acb = *link;
-    /* Acquire: pairs with the release in worker_run(). */
+    /* Acquire: pairs with the release in worker_run() (litmus mp_release_acquire). */
     if (atomic_load_explicit(&acb->state, memory_order_acquire) == REQUEST_DONE) {
       *link = acb->next;
       return acb;

@@ -146,7 +146,8 @@ BlockDriverState *blk_bs(const BlockBackend *blk)
 AioContext *blk_get_aio_context(const BlockBackend *blk)
 {
   IO_CODE();
-  return atomic_load_explicit(&blk->ctx, memory_order_relaxed); /* as bdrv_get_aio_context() */
+  /* Relaxed: as bdrv_get_aio_context(). */
+  return atomic_load_explicit(&blk->ctx, memory_order_relaxed);
 }
 
 void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque)
@@ -192,14 +193,15 @@ static bool blk_busy(BlockBackend *blk)
   if (blk->dev_ops && blk->dev_ops->drained_poll && blk->dev_ops->drained_poll(blk->dev_opaque)) {
     return true;
   }
-  /* Acquire: what the last request did. Pairs with the release in blk_dec_in_flight(). */
+  /* Acquire: what the last request did. Pairs with the release in blk_dec_in_flight() (litmus
+   * mp_release_sequence). */
   return atomic_load_explicit(&blk->in_flight, memory_order_acquire) > 0;
 }
 
 static void blk_unquiesce(BlockBackend *blk)
 {
   /* Release: whoever sees 0 may use what was done in the section. Pairs with the acquire in
-   * blk_wait_while_drained(). */
+   * blk_queues_requests() (litmus mp_release_sequence: other sections begin and end). */
   unsigned before = atomic_fetch_sub_explicit(&blk->quiesce_counter, 1, memory_order_release);
 
   assert(before > 0);

@@ -20,15 +20,17 @@ void blk_inc_in_flight(BlockBackend *blk)
 {
   IO_CODE();
   atomic_fetch_add_explicit(&blk->in_flight, 1, memory_order_relaxed);
-  /* Q: announce the request, then look for a section. Pairs with the fence in AIO_WAIT_WHILE(). A
-   * sequentially consistent addition would not do: it does not order the later load. */
+  /* Q: announce the request (relaxed: the fence orders it), then look for a section. Pairs with the
+   * fence in AIO_WAIT_WHILE() (litmus sb_fences). A sequentially consistent addition would not do:
+   * it does not order the later load (litmus sb_seq_cst_rmw_relaxed_load). */
   atomic_thread_fence(memory_order_seq_cst);
 }
 
 void blk_dec_in_flight(BlockBackend *blk)
 {
   IO_CODE();
-  /* Release: what the request did. Pairs with the acquire in blk_busy(). Then the kick. */
+  /* Release: what the request did. Pairs with the acquire in blk_busy() (litmus
+   * mp_release_sequence). Then the kick. */
   unsigned before = atomic_fetch_sub_explicit(&blk->in_flight, 1, memory_order_release);
   assert(before > 0);
   aio_wait_kick();
@@ -36,7 +38,8 @@ void blk_dec_in_flight(BlockBackend *blk)
 
 static bool blk_queues_requests(BlockBackend *blk)
 {
-  /* Acquire: pairs with the release in blk_unquiesce(). Relaxed: set before the first request. */
+  /* Acquire: pairs with the release in blk_unquiesce() (litmus mp_release_sequence). Relaxed: set
+   * before the first request. */
   return atomic_load_explicit(&blk->quiesce_counter, memory_order_acquire) > 0 &&
          !atomic_load_explicit(&blk->disable_request_queuing, memory_order_relaxed);
 }

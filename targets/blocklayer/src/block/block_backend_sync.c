@@ -24,8 +24,8 @@ static void coroutine_fn blk_poll_co_entry(void *opaque)
 
   s->ret = blk_co_do_request(blk, s->request);
   blk_dec_in_flight(blk);
-  /* Release: the result. Pairs with the acquire in blk_poll_co(). Then the kick: earlier the caller
-   * would look too early. From here on the backend may be gone too. */
+  /* Release: the result. Pairs with the acquire in blk_poll_co() (litmus mp_release_acquire). Then
+   * the kick: earlier the caller would look too early. From here on the backend may be gone too. */
   atomic_store_explicit(&s->in_progress, false, memory_order_release);
   aio_wait_kick();
 }
@@ -40,6 +40,7 @@ static int blk_poll_co(BlockBackend *blk, BlkRequest request)
   blk_inc_in_flight(blk);
   AioContext *ctx = blk_get_aio_context(blk);
   aio_co_enter(ctx, qemu_coroutine_create(blk_poll_co_entry, &s));
+  /* Acquire: pairs with the release in blk_poll_co_entry() (litmus mp_release_acquire). */
   AIO_WAIT_WHILE(ctx, atomic_load_explicit(&s.in_progress, memory_order_acquire));
   return s.ret;
 }

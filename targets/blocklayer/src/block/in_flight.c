@@ -15,8 +15,9 @@ void bdrv_inc_in_flight(BlockDriverState *bs)
 void bdrv_dec_in_flight(BlockDriverState *bs)
 {
   IO_CODE();
-  /* Release: what the request did. Pairs with the acquire in bdrv_drain_poll(). Before the kick: a
-   * waiter that is woken earlier looks again too early, and nobody wakes it a second time. */
+  /* Release: what the request did. Pairs with the acquire in bdrv_drain_poll(), which reads what
+   * the last of many left (litmus mp_release_sequence). Before the kick: a waiter that is woken
+   * earlier looks again too early, and nobody wakes it a second time. */
   unsigned before = atomic_fetch_sub_explicit(&bs->in_flight, 1, memory_order_release);
   assert(before > 0);
   aio_wait_kick();

@@ -31,8 +31,8 @@ static void coroutine_fn bdrv_poll_co_entry(void *opaque)
   s->ret = s->function(s);
   bdrv_graph_co_rdunlock();
   bdrv_dec_in_flight(s->bs);
-  /* Release: the result. Pairs with the acquire in bdrv_poll_co(). Then the kick: earlier the
-   * caller would look too early. */
+  /* Release: the result. Pairs with the acquire in bdrv_poll_co() (litmus mp_release_acquire). Then
+   * the kick: earlier the caller would look too early. */
   atomic_store_explicit(&s->in_progress, false, memory_order_release);
   aio_wait_kick();
 }
@@ -46,6 +46,7 @@ static int bdrv_poll_co(BdrvPollCo s)
   /* From here on, so that the node stays in its context until we have come there. */
   bdrv_inc_in_flight(s.bs);
   aio_co_enter(bdrv_get_aio_context(s.bs), qemu_coroutine_create(bdrv_poll_co_entry, &s));
+  /* Acquire: pairs with the release in bdrv_poll_co_entry() (litmus mp_release_acquire). */
   BDRV_POLL_WHILE(s.bs, atomic_load_explicit(&s.in_progress, memory_order_acquire));
   return s.ret;
 }

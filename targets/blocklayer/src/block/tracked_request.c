@@ -69,7 +69,8 @@ void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req)
   req->serialising = true;
   req->overlap_offset = start;
   req->overlap_bytes = end - start;
-  atomic_fetch_add_explicit(&bs->serialising_in_flight, 1, memory_order_relaxed); /* as above */
+  /* Relaxed: as in tracked_request_end(). */
+  atomic_fetch_add_explicit(&bs->serialising_in_flight, 1, memory_order_relaxed);
   wait_for_conflicts_locked(req);
   qemu_mutex_unlock(&bs->reqs_lock);
 }

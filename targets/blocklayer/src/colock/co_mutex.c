@@ -57,7 +57,8 @@ void coroutine_fn qemu_co_mutex_lock(CoMutex *mutex)
 }
 
 /* Count us in. How many were before us? 0: the lock is ours. Acquire, on every way in: what the
- * last holder did. Pairs with the release in qemu_co_mutex_unlock(). */
+ * last holder did. Pairs with the release in qemu_co_mutex_unlock(); others that count themselves
+ * in meanwhile keep it up (litmus mp_release_sequence). */
 static unsigned count_in(CoMutex *mutex, const AioContext *ctx)
 {
   unsigned others = 0;
@@ -87,10 +88,12 @@ static void lock_slowly(CoMutex *mutex)
   CoWaitRecord waiter = {.co = self};
 
   push_waiter(mutex, &waiter);
-  atomic_thread_fence(memory_order_seq_cst); /* B7: push, then look for an offer */
+  /* B7: push, then look for an offer. Pairs with that in offer_handoff() (litmus sb_fences). */
+  atomic_thread_fence(memory_order_seq_cst);
   /* Relaxed: the fence orders it; who takes the offer up does so with acquire. */
   unsigned offer = atomic_load_explicit(&mutex->handoff, memory_order_relaxed);
-  /* Acquire: what the last holder did, and popped. Pairs with the release in offer_handoff(). */
+  /* Acquire: what the last holder did, and popped. Pairs with the release in offer_handoff()
+   * (litmus mp_release_acquire). */
   if (offer && has_waiters(mutex) &&
       atomic_compare_exchange_strong_explicit(&mutex->handoff, &offer, 0, memory_order_acquire,
                                               memory_order_relaxed)) {
@@ -114,10 +117,11 @@ static bool offer_handoff(CoMutex *mutex)
     mutex->sequence = 1;
   }
   unsigned offer = mutex->sequence;
-  /* Release: pairs with the acquire in lock_slowly(). Without it: the waiter that takes the offer
-   * up does not see what we did under the lock. */
+  /* Release: pairs with the acquire in lock_slowly() (litmus mp_release_acquire). Without it: the
+   * waiter that takes the offer up does not see what we did under the lock. */
   atomic_store_explicit(&mutex->handoff, offer, memory_order_release);
-  atomic_thread_fence(memory_order_seq_cst); /* B7: offer, then look for a waiter */
+  /* B7: offer, then look for a waiter. Pairs with that in lock_slowly() (litmus sb_fences). */
+  atomic_thread_fence(memory_order_seq_cst);
   /* Relaxed, the exchange: we take back what we wrote ourselves. */
   return !has_waiters(mutex) ||
          !atomic_compare_exchange_strong_explicit(&mutex->handoff, &offer, 0, memory_order_relaxed,
@@ -132,9 +136,10 @@ void coroutine_fn qemu_co_mutex_unlock(CoMutex *mutex)
   assert(mutex->holder == self);
   mutex->holder = NULL;
   self->locks_held--;
-  atomic_store_explicit(&mutex->ctx, NULL, memory_order_relaxed); /* a hint */
+  atomic_store_explicit(&mutex->ctx, NULL, memory_order_relaxed); /* relaxed: a hint */
 
-  /* Release: pairs with the acquire in count_in(). Acquire: the waiters' pushes are looked at. */
+  /* Release: pairs with the acquire in count_in(). Acquire: the waiters' pushes are looked at
+   * (litmus mp_release_sequence). */
   if (atomic_fetch_sub_explicit(&mutex->locked, 1, memory_order_acq_rel) == 1) {
     return;
   }
@@ -155,7 +160,7 @@ void coroutine_fn qemu_co_mutex_assert_locked(const CoMutex *mutex)
 /* `co`, which we have popped, holds the mutex from now on. */
 static void hand_over(CoMutex *mutex, Coroutine *co)
 {
-  atomic_store_explicit(&mutex->ctx, co->ctx, memory_order_relaxed); /* a hint */
+  atomic_store_explicit(&mutex->ctx, co->ctx, memory_order_relaxed); /* relaxed: a hint */
   if (co != qemu_coroutine_self()) {
     aio_co_wake(co);
   }
@@ -167,7 +172,8 @@ static void push_waiter(CoMutex *mutex, CoWaitRecord *waiter)
 {
   /* Relaxed: the exchange below fails if this is not the newest head. */
   waiter->next = atomic_load_explicit(&mutex->from_push, memory_order_relaxed);
-  /* Release: the record and the coroutine. Pairs with the acquire in pop_waiter(). */
+  /* Release: the record and the coroutine. Pairs with the acquire in pop_waiter(), behind the
+   * pushes of others too (litmus mp_release_sequence). */
   while (!atomic_compare_exchange_weak_explicit(&mutex->from_push, &waiter->next, waiter,
                                                 memory_order_release, memory_order_relaxed)) {
     /* again, behind the new head */
@@ -180,7 +186,7 @@ static Coroutine *pop_waiter(CoMutex *mutex)
   /* Relaxed: written by the last one who popped, and the mutex (or the offer) came from there. */
   CoWaitRecord *first = atomic_load_explicit(&mutex->to_pop, memory_order_relaxed);
   if (!first) {
-    /* Acquire: pairs with the release in push_waiter(). */
+    /* Acquire: pairs with the release in push_waiter() (litmus mp_release_sequence). */
     CoWaitRecord *newest = atomic_exchange_explicit(&mutex->from_push, NULL, memory_order_acquire);
     while (newest) { /* last in, first out -> first in, first out */
       CoWaitRecord *record = newest;

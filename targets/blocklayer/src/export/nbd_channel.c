@@ -81,7 +81,7 @@ void coroutine_fn nbd_channel_co_wait(NBDChannel *channel)
   IO_CODE();
   AioContext *ctx = qemu_get_current_aio_context();
 
-  /* Release: pairs with the exchange in nbd_channel_wake(). */
+  /* Release: pairs with the exchange in nbd_channel_wake() (litmus mp_release_acquire). */
   atomic_store_explicit(&channel->reader, qemu_coroutine_self(), memory_order_release);
   aio_set_event_notifier(ctx, &channel->readable, channel_readable, NULL, NULL);
   qemu_coroutine_yield();
@@ -91,7 +91,8 @@ void coroutine_fn nbd_channel_co_wait(NBDChannel *channel)
 void nbd_channel_wake(NBDChannel *channel)
 {
   IO_CODE();
-  /* Acquire: the sleeper's stack. Exchanged, because the bell and somebody who wants it to give up
+  /* Acquire: the sleeper's stack. Pairs with the release in nbd_channel_co_wait() (litmus
+   * mp_release_acquire). Exchanged, because the bell and somebody who wants it to give up
    * may both come. */
   Coroutine *co = atomic_exchange_explicit(&channel->reader, NULL, memory_order_acquire);
   if (co) {

@@ -47,7 +47,8 @@ void unregister_aiocontext(AioContext *ctx)
     link = &(*link)->next;
   }
   *link = counter->next;
-  /* Readers that locked here and hold the lock elsewhere, or the reverse. Acquire: A. */
+  /* Readers that locked here and hold the lock elsewhere, or the reverse. Acquire: A (litmus
+   * mp_release_acquire). */
   bdrv_graph_lock.orphaned_reader_count +=
       atomic_load_explicit(&counter->reader_count, memory_order_acquire);
   qemu_mutex_unlock(&bdrv_graph_lock.list_mutex);
@@ -68,10 +69,11 @@ void coroutine_fn bdrv_graph_co_rdlock(void)
 
   for (;;) {
     add_readers(count, 1);
-    /* F1: count the reader, then look for a writer. Pairs with F2 in bdrv_graph_wrlock(). Without
-     * it: the writer does not see the reader, the reader not the writer, both are inside. */
+    /* F1: count the reader, then look for a writer. Pairs with F2 in wait_for_readers() (litmus
+     * sb_fences). Without it: the writer does not see the reader, the reader not the writer, both
+     * are inside (litmus sb_one_fence_missing). */
     atomic_thread_fence(memory_order_seq_cst);
-    /* Acquire: B. */
+    /* Acquire: B (litmus mp_release_acquire). */
     if (!atomic_load_explicit(&bdrv_graph_lock.has_writer, memory_order_acquire)) {
       return;
     }
@@ -122,7 +124,7 @@ void coroutine_fn bdrv_graph_co_rdunlock(void)
 /* Add to the calling thread's counter, modulo 2^32: a plain addition, because nobody else does. */
 static void add_readers(_Atomic uint32_t *count, uint32_t amount)
 {
-  /* Relaxed: reads what this very thread wrote last. Release: A. */
+  /* Relaxed: reads what this very thread wrote last. Release: A (litmus mp_release_acquire). */
   uint32_t before = atomic_load_explicit(count, memory_order_relaxed);
   atomic_store_explicit(count, before + amount, memory_order_release);
 }
@@ -165,7 +167,7 @@ static void wait_for_readers(void)
     assert(!atomic_load_explicit(&bdrv_graph_lock.has_writer, memory_order_relaxed));
     /* Relaxed: F2 orders it before the sum; a reader that sees 1 relies on nothing else. */
     atomic_store_explicit(&bdrv_graph_lock.has_writer, 1, memory_order_relaxed);
-    /* F2: announce the writer, then count the readers again. Pairs with F1. */
+    /* F2: announce the writer, then count the readers again. Pairs with F1 (litmus sb_fences). */
     atomic_thread_fence(memory_order_seq_cst);
     if (reader_count_sum() == 0) {
       return;
@@ -201,25 +203,26 @@ void bdrv_graph_wrunlock(void)
 /*
  * Readers, modulo 2^32. Not a snapshot: a reader that moves while we sum up may be missed or seen
  * leaving only, so the sum may even be "negative". Who moved or left after we looked kicks after
- * it, and behind F2 every reader that is inside is seen.
+ * it, and behind F2 every reader that is inside is seen. Acquire: A (litmus mp_release_acquire).
  */
 static uint32_t reader_count_sum(void)
 {
   qemu_mutex_lock(&bdrv_graph_lock.list_mutex);
   uint32_t sum = bdrv_graph_lock.orphaned_reader_count;
   for (BdrvGraphRWlock *counter = bdrv_graph_lock.counters; counter; counter = counter->next) {
-    sum += atomic_load_explicit(&counter->reader_count, memory_order_acquire); /* A */
+    sum += atomic_load_explicit(&counter->reader_count, memory_order_acquire);
   }
   qemu_mutex_unlock(&bdrv_graph_lock.list_mutex);
   return sum;
 }
 
 /* B11: clear the flag and empty the queue as one step, seen from rdlock_or_sleep(). While one is
- * woken the mutex is free, but nobody new goes to sleep: has_writer is 0. */
+ * woken the mutex is free, but nobody new goes to sleep: has_writer is 0. Release: B (litmus
+ * mp_release_acquire). */
 static void let_readers_in(void)
 {
   qemu_mutex_lock(&bdrv_graph_lock.list_mutex);
-  atomic_store_explicit(&bdrv_graph_lock.has_writer, 0, memory_order_release); /* B */
+  atomic_store_explicit(&bdrv_graph_lock.has_writer, 0, memory_order_release);
   qemu_co_enter_all(&bdrv_graph_lock.reader_queue, &bdrv_graph_lock.list_mutex);
   qemu_mutex_unlock(&bdrv_graph_lock.list_mutex);
 }

@@ -203,7 +203,8 @@ bool bdrv_drain_poll(BlockDriverState *bs, bool recursive, const BdrvChild *from
       return true;
     }
   }
-  /* Acquire: what the last request did. Pairs with the release in bdrv_dec_in_flight(). */
+  /* Acquire: what the last request did. Pairs with the release in bdrv_dec_in_flight() (litmus
+   * mp_release_sequence). */
   if (atomic_load_explicit(&bs->in_flight, memory_order_acquire)) {
     return true;
   }

@@ -34,8 +34,8 @@ static int coroutine_fn copy_chunk(CopyJob *job, int64_t offset)
     ret = bdrv_co_pwritev(target, offset, job->granularity, BDRV_REQ_NONE);
   }
   bdrv_graph_co_rdunlock();
-  /* Release: what the requests did. Pairs with the acquire in mirror_drained_poll(). Then the kick.
-   */
+  /* Release: what the requests did. Pairs with the acquire in mirror_drained_poll() (litmus
+   * mp_release_sequence). Then the kick. */
   atomic_fetch_sub_explicit(&job->in_flight, 1, memory_order_release);
   aio_wait_kick();
   return ret;

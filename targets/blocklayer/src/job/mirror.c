@@ -22,8 +22,9 @@ static int coroutine_fn mirror_run(Job *job)
   if (ret < 0 || job_is_cancelled(job)) {
     return ret;
   }
-  /* Release: nothing is in flight any more. Pairs with the acquire in mirror_drained_poll().
-   * Another job of this context, which drains already, may be waiting for it. */
+  /* Release: nothing is in flight any more. Pairs with the acquire in mirror_drained_poll()
+   * (litmus mp_release_acquire). Another job of this context, which drains already, may be waiting
+   * for it. */
   atomic_store_explicit(&mirror->in_drain, true, memory_order_release);
   aio_wait_kick();
   bdrv_drained_begin(mirror->common.common.nodes[COPY_SOURCE]->bs);
@@ -35,7 +36,8 @@ static bool mirror_drained_poll(BlockJob *job)
 {
   const MirrorJob *mirror = (const MirrorJob *)job;
 
-  /* Acquire, twice: what the job has done before. */
+  /* Acquire, twice: what the job has done before. Pairs with the releases in mirror_run() (litmus
+   * mp_release_acquire) and at the end of a chunk (litmus mp_release_sequence). */
   if (!job_is_paused(&job->job) && !atomic_load_explicit(&mirror->in_drain, memory_order_acquire)) {
     return true;
   }

@@ -2,7 +2,8 @@
 /*
  * QemuLockCnt. All changes of the word are sequentially consistent: visits and locked sections
  * come in one order, and each sees what those before it did (B10: the word is compared again under
- * the mutex before anybody sleeps, and changed before anybody is woken).
+ * the mutex before anybody sleeps, and changed before anybody is woken). Relaxed loads only tell a
+ * compare-and-exchange what to expect, and nothing else is read because of them.
  *
  * Handing on. An unlock wakes one sleeper, and the word no longer says that there are more. So who
  * has slept and leaves without the lock (as a visitor) wakes the next one, and who has slept and
@@ -35,7 +36,6 @@ void qemu_lockcnt_destroy(QemuLockCnt *lockcnt)
 
 void qemu_lockcnt_inc(QemuLockCnt *lockcnt)
 {
-  /* Relaxed, here and below: the exchange compares it. */
   unsigned word = atomic_load_explicit(&lockcnt->word, memory_order_relaxed);
   bool waited = false;
 
