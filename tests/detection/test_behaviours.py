@@ -72,7 +72,7 @@ def table_rows() -> list[str]:
 
 def boxes_of_the_table() -> set[str]:
     """The boxes, each as "suite name", of rows `| suite one, {two,three}/of (remark) | ...`."""
-    boxes = set()
+    boxes: set[str] = set()
     for row in table_rows():
         suite, _, names = row.split("|")[1].strip().partition(" ")
         for pattern in re.split(r", | \(", names):
