@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Threads of a program, started and joined; no allocation. */
 #include "crew.h"
 
 #include <assert.h>

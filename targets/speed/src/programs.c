@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the speed measurement repeats: one kind of step each, ROUNDS times over. */
 #include "programs.h"
 
 #include <pthread.h>

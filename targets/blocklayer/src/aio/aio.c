@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Life and death of an AioContext. It lives as long as somebody holds a reference: its creator,
- * and everybody who is in the middle of pushing a coroutine into it (aio_co.c).
+ * and everybody who is in the middle of pushing a coroutine into it (aio_co.c). A reference costs
+ * one read-modify-write; a context one descriptor and three allocations, among them a cache line
+ * for its readers alone.
  */
 #include "aio/aio_int.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An event loop per thread. The order to stop travels as a bottom half: aio_notify() alone would
- * only make the loop look at its lists again, and find nothing.
+ * only make the loop look at its lists again, and find nothing. Creating one waits until the thread
+ * runs, stopping one until it has ended.
  */
 #include "aio/iothread.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The main context, and the thread-local answer to "whose thread is this?". The answer is read
- * inside noinline functions only, because a coroutine may go on in another thread (coroutine.c).
+ * inside noinline functions only, because a coroutine may go on in another thread (coroutine.c):
+ * one or two calls and loads, nothing atomic. An iteration gives the BQL up and takes it again
+ * once.
  */
 #include "aio/main_loop.h"
 

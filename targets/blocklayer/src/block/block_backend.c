@@ -6,6 +6,9 @@
  * the backend and then looks whether something is in flight. A full fence on each side, here in
  * blk_inc_in_flight() and there in AIO_WAIT_WHILE(), so at least one of them sees the other.
  * Without either one: the request runs in a section whose begin has returned.
+ *
+ * A section costs one read-modify-write at its begin and one at its end; the end of the last one
+ * also enters each queued request. A change of the medium takes the write lock.
  */
 #include "block/block_backend.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The context of a backend. It is where the user's requests come from, follows the root node if the
- * user allows that, and stays when the medium goes.
+ * user allows that, and stays when the medium goes. Reading it is one load; changing it drains all
+ * nodes and visits each that is connected.
  */
 #include "block/block_backend.h"
 

@@ -3,6 +3,10 @@
  * Drained sections: quiesce (graph/quiesce.c), then wait. There is one wait per section, at the
  * top: nothing that is called on the way up or down the graph polls, because the graph may change
  * in every poll. The main thread polls while it waits, a coroutine sleeps.
+ *
+ * A look at whether the wait is over costs a visit of each node that the section reaches upwards
+ * (of a subtree also downwards, of all nodes: all), after each poll. A coroutine pays a bottom half
+ * and a wakeup at each end.
  */
 #include "block/block_global_state.h"
 

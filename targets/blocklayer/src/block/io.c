@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of a request through a node. Every path, errors too, leaves what it has entered. */
+/*
+ * The way of a request through a node. Every path, errors too, leaves what it has entered. It costs
+ * two read-modify-writes and a kick for the count, and the node's mutex twice or three times; no
+ * allocation.
+ */
 #include "block/block_io.h"
 
 #include "aio/code_category.h"

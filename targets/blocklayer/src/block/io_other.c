@@ -2,7 +2,8 @@
 /*
  * Requests besides reading, writing and flushing. Each is counted on all of its ways, those that
  * end before the driver is asked too: whoever waits looks again when the count is lowered, not
- * before.
+ * before. One costs what a read costs (io.c); of the whole node, or if the driver cannot do it, it
+ * is the count and the kick alone.
  */
 #include "block/block_io.h"
 

@@ -2,6 +2,8 @@
 /*
  * Changes of the graph in one go: hold references, drain what will be touched, take the write
  * lock, look again (anything may have happened in the polls of both), change, let go in reverse.
+ * That is two drains and a write lock each time, an allocation per edge moved, and for the
+ * permissions a walk over all that is below the two.
  */
 #include "block/block_global_state.h"
 

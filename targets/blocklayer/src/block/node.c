@@ -2,7 +2,7 @@
 /*
  * Life and death of a node. Closing one drains it and takes the write lock, so the last reference
  * is never dropped under that lock: who has to puts it off (bdrv_schedule_unref()), and the unlock
- * runs it.
+ * runs it. So the last reference costs a drain and a write lock, the others a decrement.
  */
 #include "block/block_global_state.h"
 

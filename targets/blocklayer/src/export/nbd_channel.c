@@ -2,6 +2,7 @@
 /*
  * A ring under a mutex and a bell. A reader that sleeps has a handler for the bell in its context,
  * and only while it sleeps: so there is nothing to take along when the export changes its context.
+ * A request takes the mutex on each side and rings once; a sleep sets a handler and takes it away.
  */
 #include "export/nbd_channel.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Changing edges. All of it goes through bdrv_replace_child_common(): a new edge first points
- * nowhere, one that goes points nowhere in the end.
+ * nowhere, one that goes points nowhere in the end. An edge is one allocation; taking one away
+ * walks over its siblings and the child's other parents, adding one over all below the child (no
+ * cycle!), and each section that one end has and the other has not is carried there.
  */
 #include "graph/graph.h"
 

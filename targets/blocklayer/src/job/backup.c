@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plainest of block jobs: copies, and is over. */
+/* The plainest of block jobs: copies, which is all that it costs (copy_job.c), and is over. */
 #include "job/copy_job.h"
 
 #include "aio/code_category.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes what a node holds down into a node below it, its base; then the users of the node use the
- * base, and what lay between is theirs no more.
+ * base, and what lay between is theirs no more. Besides the copying that is one change of the graph
+ * (modify.c).
  */
 #include "job/copy_job.h"
 

@@ -7,6 +7,9 @@
  * `pause_count`. So whoever has raised the count and then sees the job idle knows that it will not
  * begin anything, and is nowhere on its way, before the count is dropped. Whoever clears the flag
  * kicks: a drain may be waiting for it.
+ *
+ * There is one mutex for all jobs; a step below takes it once or twice, and waits for nobody with
+ * it held. A job is one allocation and, started, a coroutine.
  */
 #include "job/job_int.h"
 

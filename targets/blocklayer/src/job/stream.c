@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pulls what a node below holds, the base, up into a node; then the node stands on the base, and
- * does without what lay between.
+ * does without what lay between. Besides the copying that is one change of the graph (modify.c).
  */
 #include "job/copy_job.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The BQL, and a thread-local note of who holds it; noinline for the reason that coroutine.c gives.
+/*
+ * The BQL, and a thread-local note of who holds it; noinline for the reason that coroutine.c gives.
+ * A mutex to lock and to unlock; asking costs a call and a load.
  */
 #include "util/bql.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Programs whose interleavings can be counted by hand. */
 #ifndef LINES_H
 #define LINES_H
 

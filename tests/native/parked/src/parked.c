@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A task that is parked while main goes on: is what its stack says about it believed? */
 #include "parked.h"
 
 #include <pthread.h>

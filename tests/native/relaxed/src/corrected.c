@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Their corrected twins: the same work, without a race. */
 #include "scenarios.h"
 #include "threads.h"
 

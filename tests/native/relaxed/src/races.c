@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The racy programs of scenarios.h: each a data race, and nothing else wrong. */
 #include "scenarios.h"
 #include "threads.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A counter and three mutexes: the smallest target with an answer, a deadlock and a crash. */
 #include "tally.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A target for tests of the tools: all of it is small, known, and quick to build and to run. */
 #ifndef TALLY_H
 #define TALLY_H
 
