@@ -2,7 +2,8 @@
 """Do the sources of the block layer keep the promises that a reader relies on?
 
 Each fence and each weaker than sequentially consistent access says whom it pairs with, and which
-litmus program shows what it does; a relaxed one, why nothing needs an order.
+litmus program shows what it does; a relaxed one, why nothing needs an order. Each public function
+says who may call it. Each file opens with what it is for.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda p: str(p.re
 ORDERED = re.compile(r"memory_order_(seq_cst|acq_rel|acquire|release)\b")
 RELAXED = re.compile(r"memory_order_relaxed\b")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+
+# Who may call them is said in their bodies; what the other folders offer is common code.
+WITH_CATEGORY = ("graph", "block", "job", "export")
+CATEGORY = re.compile(r"\b(GLOBAL_STATE_CODE|IO_CODE|IO_OR_GS_CODE)\(\)")
+DECLARED = re.compile(r"(?m)^(?!typedef|static|struct|#|\s)[\w \*]*?\b([a-z]\w+)\([^;{}]*\)\s*;")
 
 
 @every_source
@@ -55,6 +61,46 @@ def test_the_orders_of_the_sources_are_seen() -> None:
     code = [function for source in SOURCES for function in functions(source.read_text("utf-8"))]
     assert sum(len(lines_with(ORDERED, function)) for function in code) > 40
     assert sum(len(lines_with(RELAXED, function)) for function in code) > 60
+
+
+def test_every_public_function_says_who_may_call_it() -> None:
+    declared = {
+        name
+        for header in SOURCES
+        if header.suffix == ".h" and header.parent.name in WITH_CATEGORY
+        if not header.stem.endswith("_int")
+        for name in DECLARED.findall(COMMENT.sub("", header.read_text("utf-8")))
+    }
+    codes = [COMMENT.sub("", path.read_text("utf-8")) for path in SOURCES if path.suffix == ".c"]
+    assert len(declared) > 150, "are the headers read?"
+    silent = [name for name in sorted(declared) if not CATEGORY.search(body_of(name, codes))]
+    assert silent == []
+
+
+def test_every_file_opens_with_what_it_is_for() -> None:
+    files = [
+        source
+        for folder in (TARGETS, TARGETS.parent / "tests", TARGETS.parent / "fuzz")
+        for source in sorted(folder.rglob("*.[ch]"))
+    ]
+    assert len(files) > len(SOURCES)
+    opening = re.compile(r"/\* SPDX-License-Identifier: \S+ \*/\n/\*")
+    assert [str(path) for path in files if not opening.match(path.read_text("utf-8"))] == []
+
+
+def body_of(name: str, codes: list[str]) -> str:
+    """The body of function `name`; of one that a macro of its file defines, the macro's."""
+    for code in codes:
+        body = re.search(
+            rf"(?m)^\w[^\n;{{}}#]*\b{name}\([^;{{}}]*\)\n\{{(.*?)^\}}", code, re.DOTALL
+        )
+        if body:
+            return body.group(1)
+        macro = re.search(rf"(?m)^([A-Z_]+)\({name}, ", code)
+        definition = macro and re.search(rf"(?m)^#define {macro.group(1)}\((.*\\\n)+", code)
+        if definition:
+            return definition.group(0)
+    raise AssertionError(f"{name} is declared and not defined")
 
 
 def functions(text: str) -> list[str]:

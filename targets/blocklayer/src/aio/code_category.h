@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may call a function: every public function of graph/, block/, job/ and export/ says so in
- * its first line.
+ * its first line. What the other folders offer is common code: any thread, unless its header names
+ * one.
  *
  *   GLOBAL_STATE_CODE()  the main thread only; the only code that may change the graph. Checked.
  *   IO_CODE()            any thread; calls no global-state code. For readers and checkers only.

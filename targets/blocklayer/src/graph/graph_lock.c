@@ -12,6 +12,7 @@
 #include "graph/graph_lock_int.h"
 
 #include "aio/aio_wait.h"
+#include "aio/code_category.h"
 #include "graph/graph.h"
 
 BdrvGraphLock bdrv_graph_lock = {.list_mutex = QEMU_MUTEX_INITIALIZER};
@@ -27,6 +28,7 @@ static void enter(bool drained);
 
 void register_aiocontext(AioContext *ctx)
 {
+  IO_CODE();
   BdrvGraphRWlock *counter = qemu_malloc_lines(sizeof(*counter));
 
   atomic_init(&counter->reader_count, 0);
@@ -39,6 +41,7 @@ void register_aiocontext(AioContext *ctx)
 
 void unregister_aiocontext(AioContext *ctx)
 {
+  IO_CODE();
   BdrvGraphRWlock *counter = ctx->bdrv_graph;
   BdrvGraphRWlock **link = &bdrv_graph_lock.counters;
 
@@ -60,6 +63,7 @@ void unregister_aiocontext(AioContext *ctx)
 
 void coroutine_fn bdrv_graph_co_rdlock(void)
 {
+  IO_CODE();
   Coroutine *self = qemu_coroutine_self();
 
   reader_begins(self);
@@ -110,6 +114,7 @@ __attribute__((noinline)) static bool rdlock_or_sleep(_Atomic uint32_t *count)
  */
 void coroutine_fn bdrv_graph_co_rdunlock(void)
 {
+  IO_CODE();
   Coroutine *self = qemu_coroutine_self();
 
   reader_ends(self);
@@ -133,7 +138,7 @@ static void add_readers(_Atomic uint32_t *count, uint32_t amount)
 
 void bdrv_graph_wrlock(void)
 {
-  assert(qemu_in_main_thread());
+  GLOBAL_STATE_CODE();
   assert(!qemu_in_coroutine());
   assert_bdrv_graph_unlocked();
 
@@ -147,7 +152,7 @@ void bdrv_graph_wrlock(void)
 
 void bdrv_graph_wrlock_drained(void)
 {
-  assert(qemu_in_main_thread());
+  GLOBAL_STATE_CODE();
   assert(!qemu_in_coroutine());
 
   bdrv_do_drain_all_begin();
@@ -187,6 +192,7 @@ static void enter(bool drained)
 
 void bdrv_graph_wrunlock(void)
 {
+  GLOBAL_STATE_CODE();
   assert_bdrv_graph_writable();
   /* Read now: the bottom halves below may be writers too. */
   bool drained = bdrv_graph_lock.writer_is_drained;

@@ -10,6 +10,7 @@
  */
 #include "graph/graph_lock_int.h"
 
+#include "aio/code_category.h"
 #include "aio/main_loop.h"
 
 /* ------------------------------------------------------------------ the main thread */
@@ -27,14 +28,14 @@ void poll_allow(void)
 
 void bdrv_graph_rdlock_main_loop(void)
 {
-  assert(qemu_in_main_thread());
+  GLOBAL_STATE_CODE();
   assert(!qemu_in_coroutine());
   poll_forbid();
 }
 
 void bdrv_graph_rdunlock_main_loop(void)
 {
-  assert(qemu_in_main_thread());
+  GLOBAL_STATE_CODE();
   assert(!qemu_in_coroutine());
   poll_allow();
 }
@@ -43,13 +44,14 @@ void bdrv_graph_rdunlock_main_loop(void)
 
 void assert_bdrv_graph_writable(void)
 {
-  assert(qemu_in_main_thread());
+  GLOBAL_STATE_CODE();
   /* Relaxed: only this thread writes it. */
   assert(atomic_load_explicit(&bdrv_graph_lock.has_writer, memory_order_relaxed));
 }
 
 void assert_bdrv_graph_readable(void)
 {
+  IO_CODE();
   if (qemu_in_coroutine()) {
     assert(qemu_coroutine_self()->holds_graph_rdlock);
   } else {
@@ -59,6 +61,7 @@ void assert_bdrv_graph_readable(void)
 
 void assert_bdrv_graph_unlocked(void)
 {
+  IO_CODE();
   if (qemu_in_coroutine()) {
     assert(!qemu_coroutine_self()->holds_graph_rdlock);
   } else if (qemu_in_main_thread()) {

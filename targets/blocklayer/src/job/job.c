@@ -210,6 +210,7 @@ void coroutine_fn job_sleep_ns(Job *job, int64_t nanoseconds)
 
 void coroutine_fn job_yield(Job *job)
 {
+  IO_CODE();
   job_sleep_ns(job, FOR_EVER);
 }
 
