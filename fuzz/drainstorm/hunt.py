@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -27,9 +27,10 @@ from drainstorm.explore import Explorer
 from drainstorm.findings import Failure, Finding, secure
 from drainstorm.generate import limits_of
 from drainstorm.machine import Machine
-from drainstorm.result import Totals
+from drainstorm.result import Totals, functions_of
 from drainstorm.store import Store
 from drainstorm.strategies import PORTFOLIO
+from drainstorm.verdict import Outcome
 from drainstorm.view import Status
 from drainstorm.worker import Worker
 
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from drainstorm.verdict import Signature
     from drainstorm.view import View
     from drainstorm.worker import Slice
+
+RACES_MAX: Final = 8
+"""Findings between the same two functions that a hunt reports, each at another place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,11 +242,19 @@ class _Hunt:
         self._built = built
         self._store = Store(config.state_dir)
         self._known: set[Signature] = set()
+        self._races: Counter[str] = Counter()  # found, by the two functions
         self._blocks: set[int] = set()
 
     def is_known(self, signature: Signature) -> bool:
-        """Whether this signature has been found; reading a set is safe from any thread."""
-        return signature in self._known
+        """Whether this signature has been found; reading a set is safe from any thread.
+
+        Two functions that race at so many places, as those of an array, show nothing new.
+        """
+        if signature in self._known:
+            return True
+        return (
+            signature.outcome is Outcome.RACE and self._races[functions_of(signature)] >= RACES_MAX
+        )
 
     async def supervise(self, worker: Worker, limiter: trio.CapacityLimiter) -> None:
         """Give one worker slices until the hunt ends."""
@@ -252,8 +264,10 @@ class _Hunt:
             )
             self._take_in(done)
             for failure in done.failures:
-                if failure.verdict.signature not in self._known:
+                if not self.is_known(failure.verdict.signature):
                     self._known.add(failure.verdict.signature)
+                    if failure.verdict.outcome is Outcome.RACE:
+                        self._races[functions_of(failure.verdict.signature)] += 1
                     with trio.CancelScope(shield=True):
                         await self._secure(worker, failure, limiter)
 

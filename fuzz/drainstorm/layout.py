@@ -109,8 +109,8 @@ class Result(ctypes.Structure):
         *((name, c_uint32) for name in ("threads", "ops_done", "ops_skipped", "marks")),
         *((name, c_uint32) for name in ("pct_steps", "deviation_count", "event_count")),
         *((name, c_uint32) for name in ("waiter_count", "obligations", "bounds")),
-        *((name, c_uint32) for name in ("remarks", "wait_count", "shared")),
-        *((name, c_uint64) for name in ("pc", "other_pc")),
+        *((name, c_uint32) for name in ("remarks", "wait_count", "shared", "mixed")),
+        *((name, c_uint64) for name in ("pc", "other_pc", "place")),
         ("rule", c_char * 16),
         ("site", c_char * 96),
         ("message", c_char * 256),
@@ -138,8 +138,10 @@ class Result(ctypes.Structure):
     bounds: int
     remarks: int
     shared: int
+    mixed: int
     pc: int
     other_pc: int
+    place: int
     rule: bytes
     site: bytes
     message: bytes
@@ -253,7 +255,8 @@ class Race(ctypes.Structure):
     """ds_race."""
 
     _fields_ = (
-        *((name, c_uint64) for name in ("pc", "other_pc", "object", "count", "first_seed")),
+        *((name, c_uint64) for name in ("pc", "other_pc", "object", "place")),
+        *((name, c_uint64) for name in ("count", "first_seed")),
         *((name, c_uint16) for name in ("thread", "other_thread")),
         *((name, c_uint8) for name in ("write", "other_write", "mixed")),
         *((name, c_uint8) for name in ("in_last_run", "suppressed")),
@@ -262,6 +265,7 @@ class Race(ctypes.Structure):
     pc: int
     other_pc: int
     object: int
+    place: int
     count: int
     first_seed: int
     thread: int
@@ -272,6 +276,11 @@ class Race(ctypes.Structure):
     in_last_run: int
     suppressed: int
 
+
+PLACE_SHIFT: Final = 40
+PLACE_MODULE, PLACE_BLOCK = 2, 6
+PLACE_BLOCK_BYTES: Final = 512
+"""DS_PLACE_*."""
 
 STRUCTS: Final = (Op, Deviation, Case, Strategy, Result, Totals, Event, Waiter, Race)
 """In the order of ds_abi_size()."""

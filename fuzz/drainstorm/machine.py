@@ -29,6 +29,7 @@ from drainstorm.result import (
     Strategy,
     Totals,
     Waiter,
+    race_site,
 )
 from drainstorm.sites import Sites
 from drainstorm.symbols import Location, Symbols, text_offset
@@ -206,10 +207,10 @@ class Machine:
         """Suppress every race seen so far that is no failure; whether there was a new one."""
         seen = [raw for raw in handle.races() if not raw.suppressed]
         found = False
-        for race in self._races(handle, seen):
+        for raw, race in zip(seen, self._races(handle, seen), strict=True):
             counts = self._counts is None or self._counts(race)
             if not counts or any(race.is_meant_by(rule) for rule in self.built.spec.suppress):
-                handle.suppress(race.pc, race.other_pc)
+                handle.suppress(raw)
                 found = True
         return found
 
@@ -229,6 +230,7 @@ class Machine:
                 thread=raw.thread,
                 other_thread=raw.other_thread,
                 object=self._object(handle, raw.object),
+                place=self._place(raw.place),
                 count=raw.count,
                 first_seed=raw.first_seed,
                 is_suppressed=bool(raw.suppressed),
@@ -352,6 +354,13 @@ class Machine:
         """What the driver calls an object; else its variable; else where it lies."""
         return self.symbols.variable(clean_text(handle.object_name(number)))
 
+    def _place(self, place: int) -> str:
+        """Where a race is, in words that no schedule changes."""
+        kind, offset = divmod(place, 1 << layout.PLACE_SHIFT)
+        if kind == layout.PLACE_MODULE:
+            return self.symbols.word_of_variable(offset, bytes_most=layout.PLACE_BLOCK_BYTES)
+        return f"block+{offset}" if kind == layout.PLACE_BLOCK else ""
+
     def _verdict(self, handle: native.MachineHandle, result: layout.Result) -> Verdict:
         outcome = Outcome(result.outcome)
         site = clean_text(native.decode(result.site))
@@ -365,10 +374,12 @@ class Machine:
                 message += f": {self.symbols[result.pc]}, earlier {there}"
             elif outcome in (Outcome.LIVELOCK, Outcome.STARVATION) and result.other_pc:
                 pcs.append(result.other_pc)
-            places = [self.symbols[pc].function if pc else "?" for pc in pcs]
-            if outcome is not Outcome.RACE:
-                places = list(set(places))
-            site = "|".join(sorted(places))
+            functions = [self.symbols[pc].function if pc else "?" for pc in pcs]
+            if outcome is Outcome.RACE:
+                place = self._place(result.place)
+                site = race_site(functions, place, mixed=bool(result.mixed))
+            else:
+                site = "|".join(sorted(set(functions)))
         if not site and outcome is Outcome.DEADLOCK:
             site = self._waits(result)
         return Verdict(

@@ -30,7 +30,7 @@ from drainstorm.layout import (
     Waiter,
 )
 
-ABI_VERSION: Final = 9
+ABI_VERSION: Final = 10
 _ERROR_BYTES: Final = 512
 
 FLAG_RECORD: Final = 1
@@ -73,7 +73,7 @@ class Engine:
             "ds_waiters": (c_uint32, [handle, pointer(Waiter), c_uint32]),
             "ds_races": (c_uint32, [handle, pointer(Race), c_uint32]),
             "ds_races_clear": (None, [handle]),
-            "ds_suppress": (None, [handle, c_uint64, c_uint64]),
+            "ds_suppress": (None, [handle, c_uint64, c_uint64, c_uint64, c_uint32]),
             "ds_suppress_clear": (None, [handle]),
             "ds_text": (c_char_p, [handle, c_uint32]),
             "ds_task_name": (c_char_p, [handle, c_uint32]),
@@ -189,9 +189,9 @@ class MachineHandle:
         """ds_races_clear()."""
         self.calls.ds_races_clear(self.pointer)
 
-    def suppress(self, pc: int, other_pc: int) -> None:
+    def suppress(self, race: Race) -> None:
         """ds_suppress()."""
-        self.calls.ds_suppress(self.pointer, pc, other_pc)
+        self.calls.ds_suppress(self.pointer, race.pc, race.other_pc, race.place, race.mixed)
 
     def suppress_clear(self) -> None:
         """ds_suppress_clear()."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from drainstorm.verdict import Outcome, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Literal
 
     from drainstorm.case import Deviation, Expect
@@ -198,6 +198,18 @@ class Waiter:
     stack: tuple[int, ...]
 
 
+def race_site(functions: Iterable[str], place: str, *, mixed: bool) -> str:
+    """How a data race is called: "f|g", then where it is and whether one of the two is atomic."""
+    return " ".join(
+        ["|".join(sorted(functions)), *([place] if place else []), *(["(atomic)"] if mixed else [])]
+    )
+
+
+def functions_of(signature: Signature) -> str:
+    """Between which two functions a data race is: "f|g"."""
+    return signature.site.partition(" ")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Race:
     """Two accesses to the same bytes, at least one a write, that nothing orders.
@@ -208,6 +220,7 @@ class Race:
         mixed: whether one of the two is atomic.
         thread, other_thread: simulated threads that made them when it was first seen.
         object: name of what they touched, empty: none known.
+        place: the variable or the word of a heap block, the same in every run; empty: none known.
         count: runs in which it was seen.
         first_seed: seed of the first of these runs.
         is_suppressed: whether it counts as no failure.
@@ -222,6 +235,7 @@ class Race:
     thread: int
     other_thread: int
     object: str
+    place: str
     count: int
     first_seed: int
     is_suppressed: bool
@@ -230,8 +244,8 @@ class Race:
 
     @property
     def site(self) -> str:
-        """The two functions, sorted: the same whichever access came first."""
-        return "|".join(sorted((self.here.function, self.there.function)))
+        """Its name, the same whichever access came first."""
+        return race_site((self.here.function, self.there.function), self.place, mixed=self.mixed)
 
     @property
     def signature(self) -> Signature:
@@ -282,7 +296,7 @@ def races_expected(expect: Expect | None) -> Callable[[Race], bool] | None:
     """
     if expect is None or expect.verdict != "FAIL" or (expect.rule == "race" and not expect.site):
         return None
-    return lambda race: (expect.rule, expect.site) == (Outcome.RACE.word, race.site)
+    return lambda race: race.signature.meets(expect)
 
 
 @dataclass(frozen=True, slots=True)

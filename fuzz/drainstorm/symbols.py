@@ -28,6 +28,7 @@ _LOADED: Final = 1
 _EXECUTABLE: Final = 1
 _TOOLS: Final = ("addr2line", "llvm-addr2line", "eu-addr2line")
 _LISTERS: Final = ("nm", "llvm-nm", "eu-nm")
+_WORD_BYTES: Final = 8
 _DATA: Final = re.compile(r"data\+0x([0-9a-f]+)\Z")
 _VARIABLE: Final = re.compile(r"^([0-9a-f]+) ([0-9a-f]+) [bBdDrR] ([\w$]+)", re.MULTILINE)
 
@@ -100,18 +101,37 @@ class Symbols:
             name: what the machine calls an object; any but such a name comes back as it is.
         """
         match = _DATA.match(name)
-        if match is None:
+        found = self._variable_at(int(match[1], 16)) if match is not None else None
+        if found is None:
             return name
-        offset = int(match[1], 16)
+        within, _, variable = found
+        return f"{variable}+{within}" if within else variable
+
+    def word_of_variable(self, offset: int, *, bytes_most: int) -> str:
+        """The variable at an offset in the object, or which of its words: "queue", "queue+8".
+
+        Args:
+            bytes_most: The words of a larger variable are not told apart.
+
+        Returns:
+            Empty when no variable lies there.
+        """
+        found = self._variable_at(offset)
+        if found is None:
+            return ""
+        within, size, variable = found
+        is_one = size <= _WORD_BYTES or size > bytes_most
+        return variable if is_one else f"{variable}+{within // _WORD_BYTES * _WORD_BYTES}"
+
+    def _variable_at(self, offset: int) -> tuple[int, int, str] | None:
+        """Offset within it, size, name."""
         if self._variables is None:
             self._variables = self._list_variables()
         at = bisect.bisect_right(self._variables, offset, key=lambda variable: variable[0]) - 1
         if at < 0:
-            return name
+            return None
         first, size, variable = self._variables[at]
-        if offset >= first + size:
-            return name
-        return variable if offset == first else f"{variable}+{offset - first}"
+        return (offset - first, size, variable) if offset < first + size else None
 
     def _list_variables(self) -> list[tuple[int, int, str]]:
         lister = _first(_LISTERS)

@@ -21,7 +21,7 @@ from drainstorm.shrink import never, shrink
 from drainstorm.strategies import PORTFOLIO, derive_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from drainstorm.case import Case
     from drainstorm.result import Race, Strategy
@@ -52,7 +52,8 @@ class Triage:
         programs: How many different ones.
         verdict: The consequence; None: there was none.
         case: A run that shows it, shrunk; None: there was none.
-        fails_anyway: What failed, but also without relaxing these places: not judged.
+        fails_anyway: What failed, but also while nothing was relaxed: not judged.
+        fails_with_others: What failed, but also while only other racy places were relaxed: theirs.
         still_racy: Races of these places that were there nonetheless: with memory that is freed
             or passed to the C library, or a copy that is too large.
     """
@@ -63,6 +64,7 @@ class Triage:
     verdict: Verdict | None = None
     case: Case | None = None
     fails_anyway: tuple[Signature, ...] = ()
+    fails_with_others: tuple[Signature, ...] = ()
     still_racy: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -77,6 +79,9 @@ class Triage:
         if self.fails_anyway:
             names = ", ".join(map(str, self.fails_anyway))
             words += f"; not judged: {names}, which fails without that as well"
+        if self.fails_with_others:
+            names = ", ".join(map(str, self.fails_with_others))
+            words += f"; {names} is the consequence of other races of this program"
         if self.still_racy:
             words += f"; not judged: {', '.join(self.still_racy)}, still a race"
         return words
@@ -155,6 +160,7 @@ class _Triage:
         self._schedules = 0
         self._programs = 0
         self._fails_anyway: set[Signature] = set()
+        self._fails_with_others: set[Signature] = set()
         self._still_racy: tuple[str, ...] = ()
 
     def result(self) -> Triage:
@@ -167,6 +173,7 @@ class _Triage:
             verdict=verdict,
             case=case,
             fails_anyway=tuple(sorted(self._fails_anyway)),
+            fails_with_others=tuple(sorted(self._fails_with_others)),
             still_racy=self._still_racy,
         )
 
@@ -191,14 +198,14 @@ class _Triage:
         self, program: Case, others: set[Place], known: set[Signature]
     ) -> tuple[Case, Verdict] | None:
         """Two races may do no harm alone but together, as those of a message and of its flag."""
-        more = others
+        more, theirs = others, frozenset(known - known)
         for _ in range(ROUNDS_MAX):
             places = unique_places((*self._places, *others))
             if not more or len(places) == PLACES_MAX or self._stop():
                 break
             without_ours = dataclasses.replace(program, relaxed=unique_places(others))
-            known = known | {verdict.signature for verdict, _ in self._failures(without_ours)}
-            if self._search(program, places, known):
+            theirs |= {verdict.signature for verdict, _ in self._failures(without_ours)} - known
+            if self._search(program, places, known, theirs):
                 return self.found
             more = self._also_racy(places)
             others = others | more
@@ -209,13 +216,22 @@ class _Triage:
         races = [race for race in self._runner.races() if _touches(race, places)]
         return set(places_of(races)) - set(places)
 
-    def _search(self, program: Case, places: tuple[Place, ...], known: set[Signature]) -> bool:
-        """Whether something fails that is not known; then `found` is set."""
+    def _search(
+        self,
+        program: Case,
+        places: tuple[Place, ...],
+        known: set[Signature],
+        theirs: Collection[Signature] = (),
+    ) -> bool:
+        """Whether something fails that is neither known nor theirs; then `found` is set."""
         relaxed = dataclasses.replace(program, relaxed=places)
         self._runner.races_clear()
         for verdict, strategy in self._failures(relaxed):
             if verdict.signature in known:
                 self._fails_anyway.add(verdict.signature)
+                continue
+            if verdict.signature in theirs:
+                self._fails_with_others.add(verdict.signature)
                 continue
             run = self._runner.run(relaxed, strategy, record=True)
             case = dataclasses.replace(relaxed, schedule=unique_schedule(run.deviations))

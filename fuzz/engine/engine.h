@@ -21,7 +21,7 @@
 #define DS_API __attribute__((visibility("default")))
 
 /* Raised on every change of a struct or a meaning below; native.py refuses another one. */
-enum { DS_ABI_VERSION = 9 };
+enum { DS_ABI_VERSION = 10 };
 
 typedef struct ds_machine ds_machine;
 
@@ -223,8 +223,10 @@ typedef struct ds_result {
   uint32_t remarks;     /* DS_REMARK_* */
   uint32_t wait_count;  /* of waits */
   uint32_t shared;      /* 1 = two threads did something to the same object; DS_FLAG_HASH */
+  uint32_t mixed;       /* race: one of the two is atomic */
   uint64_t pc;          /* offset in the target's shared object, 0 = none */
   uint64_t other_pc;    /* race: the earlier access; use after free: the free; 0 = none */
+  uint64_t place;       /* race: as in ds_race */
   char rule[16];        /* "R1", empty when the machine itself judged */
   char site[96];        /* the driver's name of the check, or the failed expression; stable */
   char message[256];
@@ -333,10 +335,21 @@ typedef struct ds_waiter {
   uint32_t text;       /* offset into ds_text(): what the driver says that it waits for */
 } ds_waiter;
 
-/* A distinct data race: the same pair of sites is listed once. */
+/* Where a race is: nothing of it depends on the schedule. A file-scope variable, by its offset in
+ * the target; a word of a heap block that is small enough to be a structure, by its offset in
+ * there; 0 = neither. */
+enum {
+  DS_PLACE_SHIFT = 40, /* place: kind << 40 | offset in bytes */
+  DS_PLACE_MODULE = 2,
+  DS_PLACE_BLOCK = 6,
+  DS_PLACE_BLOCK_BYTES = 512, /* the largest block whose words are told apart */
+};
+
+/* A distinct data race: the same pair of sites is listed once for each place. */
 typedef struct ds_race {
   uint64_t pc, other_pc; /* offsets in the target: this access, the earlier one; 0 = none known */
   uint64_t object;       /* canonical name of the first address at which it was seen */
+  uint64_t place;        /* DS_PLACE_* */
   uint64_t count;        /* runs in which it was seen */
   uint64_t first_seed;
   uint16_t thread, other_thread;
@@ -391,7 +404,8 @@ DS_API uint32_t ds_waiters(const ds_machine *machine, ds_waiter *out, uint32_t c
 DS_API uint32_t ds_races(const ds_machine *machine, ds_race *out, uint32_t capacity);
 DS_API void ds_races_clear(ds_machine *machine);
 /* Races between these two offsets (in either order) fail no run from now on; until cleared. */
-DS_API void ds_suppress(ds_machine *machine, uint64_t pc, uint64_t other_pc);
+DS_API void ds_suppress(ds_machine *machine, uint64_t pc, uint64_t other_pc, uint64_t place,
+                        uint32_t mixed);
 DS_API void ds_suppress_clear(ds_machine *machine);
 /* Text of an event or waiter; name of a task ("co1"); name of a canonical object. Never NULL. */
 DS_API const char *ds_text(const ds_machine *machine, uint32_t offset);

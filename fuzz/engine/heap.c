@@ -66,6 +66,25 @@ void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment)
   return block;
 }
 
+/* A header lies below its block, and every block is aligned: go down from the address. What the
+ * target wrote may look like a header; it must reach as far as the address as well. */
+uintptr_t heap_small_block(const ds_machine *m, uintptr_t address, size_t bytes_most)
+{
+  const uintptr_t first = (uintptr_t)arena_of(m) + sizeof(block_header);
+
+  if (address < first || address >= (uintptr_t)m->bump) {
+    return 0;
+  }
+  uintptr_t block = address & ~(uintptr_t)(ALIGNMENT - 1);
+  for (; block >= first && address - block < bytes_most; block -= ALIGNMENT) {
+    const block_header *h = (const block_header *)block - 1;
+    if ((h->state == LIVE || h->state == FREED) && address - block < h->bytes) {
+      return h->bytes <= bytes_most ? block : 0;
+    }
+  }
+  return 0;
+}
+
 static block_header *header_of(ds_machine *m, void *block, uintptr_t pc)
 {
   const uintptr_t at = (uintptr_t)block - (uintptr_t)arena_of(m);

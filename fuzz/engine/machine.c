@@ -313,7 +313,11 @@ static void judge_end(ds_machine *m)
     snprintf(message, sizeof message, "data race: %s%s by T%u, earlier %s by T%u",
              r->mixed ? "atomic and plain: " : "", r->write ? "write" : "read", r->thread,
              r->other_write ? "write" : "read", r->other_thread);
-    m->result->other_pc = m->result->outcome ? m->result->other_pc : r->other_pc;
+    if (!m->result->outcome) {
+      m->result->other_pc = r->other_pc;
+      m->result->place = r->place;
+      m->result->mixed = r->mixed;
+    }
     set_outcome(m, DS_FAIL, DS_RACE, m->target.base + r->pc, message);
   }
   if (m->blocks_live && m->live == 0 && m->input->checks & DS_CHECK_LEAK) {

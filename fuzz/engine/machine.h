@@ -200,6 +200,12 @@ typedef struct strategy strategy; /* strategy.h */
 typedef struct tail tail;         /* tail.c */
 typedef struct spin spin;         /* spin.c */
 
+/* A race that is no failure: ds_suppress(). */
+typedef struct suppressed_race {
+  uint64_t pc, other_pc, place;
+  uint32_t mixed;
+} suppressed_race;
+
 struct ds_machine {
   /* hot: touched at every scheduling point */
   fiber *current;
@@ -294,7 +300,7 @@ struct ds_machine {
   staged_access *staged;     /* STAGED_MOST */
   struct race_record *races; /* distinct ones of this machine */
   uint32_t race_count, race_capacity, run_races, run_suppressed;
-  uint64_t *suppressed; /* pairs of sites */
+  suppressed_race *suppressed;
   uint32_t suppressed_count, suppressed_capacity;
   ds_race first_race; /* of this run */
   uint64_t seed;      /* of this run */
@@ -424,6 +430,8 @@ void *sim_tls_get_addr(void *index);
 
 void heap_reset(ds_machine *m);
 void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment);
+/* The block that an address lies in, 0 = none of at most so many bytes. */
+uintptr_t heap_small_block(const ds_machine *m, uintptr_t address, size_t bytes_most);
 /* The machine's own memory, until the end of the run: no block, and nobody else may touch it. */
 void *heap_reserve(ds_machine *m, size_t bytes);
 static inline uint8_t *arena_of(const ds_machine *m)

@@ -25,9 +25,21 @@ void race_begin(ds_machine *m)
   m->run_races = m->run_suppressed = 0;
 }
 
-static int same_sites(const ds_race *a, uint64_t pc, uint64_t other_pc)
+static uint64_t place_of(const ds_machine *m, uintptr_t address)
 {
-  return (a->pc == pc && a->other_pc == other_pc) || (a->pc == other_pc && a->other_pc == pc);
+  if (address - m->target.whole.base < m->target.whole.bytes) {
+    return (uint64_t)DS_PLACE_MODULE << DS_PLACE_SHIFT | (address - m->target.base);
+  }
+  const uintptr_t block = heap_small_block(m, address, DS_PLACE_BLOCK_BYTES);
+  return block ? (uint64_t)DS_PLACE_BLOCK << DS_PLACE_SHIFT | ((address - block) & ~(uint64_t)7)
+               : 0;
+}
+
+static int is_same(const ds_race *r, const suppressed_race *s)
+{
+  return r->place == s->place && r->mixed == s->mixed &&
+         ((r->pc == s->pc && r->other_pc == s->other_pc) ||
+          (r->pc == s->other_pc && r->other_pc == s->pc));
 }
 
 static race_record *find(const ds_machine *m, const ds_race *r)
@@ -36,7 +48,7 @@ static race_record *find(const ds_machine *m, const ds_race *r)
     const ds_race *known = &m->races[i].race;
     const int as_is = known->write == r->write && known->other_write == r->other_write;
     const int swapped = known->write == r->other_write && known->other_write == r->write;
-    if (known->mixed == r->mixed &&
+    if (known->mixed == r->mixed && known->place == r->place &&
         ((known->pc == r->pc && known->other_pc == r->other_pc && as_is) ||
          (known->pc == r->other_pc && known->other_pc == r->pc && swapped))) {
       return &m->races[i];
@@ -48,7 +60,7 @@ static race_record *find(const ds_machine *m, const ds_race *r)
 static int is_suppressed(const ds_machine *m, const ds_race *r)
 {
   for (uint32_t i = 0; i < m->suppressed_count; i++) {
-    if (same_sites(r, m->suppressed[2 * i], m->suppressed[2 * i + 1])) {
+    if (is_same(r, &m->suppressed[i])) {
       return 1;
     }
   }
@@ -61,6 +73,7 @@ COLD void race_note(ds_machine *m, uintptr_t address, uintptr_t pc, uint32_t wri
   const ds_race r = {.pc = module_offset(m, pc),
                      .other_pc = other_pc,
                      .object = canonical(m, address),
+                     .place = place_of(m, address),
                      .first_seed = m->seed,
                      .thread = m->current->id,
                      .other_thread = (uint16_t)thread,
@@ -105,19 +118,19 @@ uint32_t ds_races(const ds_machine *m, ds_race *out, uint32_t capacity)
   return m->race_count;
 }
 
-void ds_suppress(ds_machine *m, uint64_t pc, uint64_t other_pc)
+void ds_suppress(ds_machine *m, uint64_t pc, uint64_t other_pc, uint64_t place, uint32_t mixed)
 {
+  const suppressed_race s = {pc, other_pc, place, mixed};
+
   if (m->suppressed_count == SUPPRESSED_MOST) {
     return; /* as many as there can be races: these go on failing runs */
   }
-  m->suppressed = enlarge(m->suppressed, &m->suppressed_capacity, 2 * m->suppressed_count + 2,
+  m->suppressed = enlarge(m->suppressed, &m->suppressed_capacity, m->suppressed_count + 1,
                           sizeof *m->suppressed);
-  m->suppressed[2 * m->suppressed_count] = pc;
-  m->suppressed[2 * m->suppressed_count + 1] = other_pc;
-  m->suppressed_count++;
+  m->suppressed[m->suppressed_count++] = s;
   for (uint32_t i = 0; i < m->race_count; i++) {
     ds_race *r = &m->races[i].race;
-    r->suppressed = (uint8_t)(r->suppressed || same_sites(r, pc, other_pc));
+    r->suppressed = (uint8_t)(r->suppressed || is_same(r, &s));
   }
 }
 

@@ -14,6 +14,7 @@ from drainstorm import text
 from drainstorm.build import build
 from drainstorm.case import Case, Operation
 from drainstorm.cli import main
+from drainstorm.hunt import RACES_MAX
 from drainstorm.machine import Machine, Strategy
 from drainstorm.replay import replay
 from drainstorm.result import races_expected
@@ -58,8 +59,8 @@ def hunted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_both_races_of_one_run_are_findings(hunted: Path) -> None:
     found = signatures(hunted)
-    assert "FAIL race write_elsewhere|write_number" in found
-    assert "FAIL race write_both|write_elsewhere" in found
+    assert "FAIL race write_elsewhere|write_number number" in found
+    assert "FAIL race write_both|write_elsewhere elsewhere" in found
     assert sum(name.startswith("FAIL race") for name in found) >= 13
 
 
@@ -80,7 +81,7 @@ def test_a_replay_tells_both_sides_of_a_race(hunted: Path) -> None:
     path = next(
         path.with_name("min.case")
         for path in hunted.glob("findings/memory/*/finding.json")
-        if load_record(path).signature == "FAIL race write_both|write_elsewhere"
+        if load_record(path).signature == "FAIL race write_both|write_elsewhere elsewhere"
     )
     report = "\n".join(replay(text.load(path, spec), spec, bug="").lines(path, width=120))
     assert "write_both src/races.c:" in report
@@ -102,7 +103,7 @@ def test_suppressed_races_are_counted_and_named_but_are_no_findings(
     result = hunt(suppressing.folder, tmp_path, 3)
     found = signatures(tmp_path)
 
-    assert "FAIL race read_number|write_number" in found
+    assert "FAIL race read_number|write_number number" in found
     assert not [name for name in found if "write_elsewhere" in name or "set_one" in name]
     assert not [name for name in found if "take_" in name]
     assert "suppressed: race in write_elsewhere, in " in result.stdout
@@ -116,8 +117,91 @@ def test_a_suppressed_race_does_not_hide_another_of_the_same_run(suppressing: Ta
     with Machine(build(suppressing)) as machine:
         run = machine.run(case, Strategy.replay())
         assert run.verdict.outcome is Outcome.RACE
-        assert run.verdict.site == "copy_all|write_a_member"
+        assert run.verdict.site == "copy_all|write_a_member shared+8"
         assert [race.is_suppressed for race in run.races] == [True, True, False]
+
+
+HARMLESS_BESIDE_HARMFUL: Final = """
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+void work(void);
+static int statistics, data;
+static atomic_int asked, done;
+static void *give(void *unused)
+{
+  statistics++;
+  if (atomic_load_explicit(&asked, memory_order_relaxed)) {
+    data = 7;
+    atomic_store_explicit(&done, 1, memory_order_relaxed);
+  }
+  return unused;
+}
+static void *take(void *unused)
+{
+  statistics++;
+  atomic_store(&asked, 1);
+  if (atomic_load_explicit(&done, memory_order_relaxed)) {
+    assert(data == 7);
+  }
+  return unused;
+}
+void work(void)
+{
+  pthread_t giver, taker;
+  pthread_create(&giver, NULL, give, NULL);
+  pthread_create(&taker, NULL, take, NULL);
+  pthread_join(giver, NULL);
+  pthread_join(taker, NULL);
+}
+"""
+
+
+def test_a_harmless_race_hides_no_harmful_one_of_the_same_functions(tmp_path: Path) -> None:
+    tiny_target(tmp_path, HARMLESS_BESIDE_HARMFUL)
+    result = hunt(tmp_path, tmp_path / "state", 2)
+    records = [load_record(path) for path in (tmp_path / "state").glob("findings/*/*/finding.json")]
+    triaged = {record.signature: record.triage for record in records}
+
+    assert set(triaged) == {"FAIL race give|take data", "FAIL race give|take statistics"}
+    assert triaged["FAIL race give|take data"].startswith("consequential: FAIL assert")
+    formal = triaged["FAIL race give|take statistics"]
+    assert formal.startswith("formal only within this bound")
+    assert formal.endswith("is the consequence of other races of this program")
+    assert "fails without that" not in result.stdout
+
+
+RACY_ARRAY: Final = """
+#include <pthread.h>
+#include <stdlib.h>
+void work(void);
+static void *fill(void *array)
+{
+  for (int i = 0; i < 32; i++) {
+    ((long *)array)[i] = i;
+  }
+  return NULL;
+}
+void work(void)
+{
+  long *array = malloc(32 * sizeof *array);
+  pthread_t one, other;
+  pthread_create(&one, NULL, fill, array);
+  pthread_create(&other, NULL, fill, array);
+  pthread_join(one, NULL);
+  pthread_join(other, NULL);
+  free(array);
+}
+"""
+
+
+def test_a_racy_array_is_reported_at_a_few_of_its_places_only(tmp_path: Path) -> None:
+    tiny_target(tmp_path, RACY_ARRAY)
+    hunt(tmp_path, tmp_path / "state", 2)
+    found = signatures(tmp_path / "state")
+
+    assert "FAIL race fill|fill block+0" in found
+    assert len(found) == RACES_MAX
 
 
 ALONE: Final = """

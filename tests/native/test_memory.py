@@ -24,22 +24,22 @@ STRATEGIES: Final = (
     Strategy.random(1), Strategy.sticky_random(1, sticky=32), Strategy.pct(1, depth=3),
 )  # fmt: skip
 SITES: Final = {
-    "race_two_writes": "write_number|write_number_too",
-    "race_read_and_write": "read_number|write_number",
-    "race_of_sizes": "write_a_byte_of_it|write_wide",
-    "race_memcpy": "copy_all|write_a_member",
-    "race_memset": "clear_all|write_a_member",
-    "race_struct_copy": "assign_all|write_a_member",
-    "race_bit_fields": "set_one|set_other",
-    "race_atomic_read": "read_flag|set_flag_plainly",
-    "race_atomic_write": "read_flag_plainly|set_flag",
-    "race_on_heap": "write_there|write_there",
-    "race_relaxed_flag": "publish_relaxed|read_if_published",
-    "race_half_fenced": "publish_with_fence|read_without_fence",
-    "race_two_places": "write_elsewhere|write_number",
-    "race_large_copy": "copy_large|write_into_large",
-    "race_strlen": "measure_text|write_text",
-    "race_memcmp": "compare_text|write_text",
+    "race_two_writes": "write_number|write_number_too number",
+    "race_read_and_write": "read_number|write_number number",
+    "race_of_sizes": "write_a_byte_of_it|write_wide wide",
+    "race_memcpy": "copy_all|write_a_member shared+8",
+    "race_memset": "clear_all|write_a_member shared+8",
+    "race_struct_copy": "assign_all|write_a_member shared+8",
+    "race_bit_fields": "set_one|set_other bits",
+    "race_atomic_read": "read_flag|set_flag_plainly flag (atomic)",
+    "race_atomic_write": "read_flag_plainly|set_flag flag (atomic)",
+    "race_on_heap": "write_there|write_there block+0",
+    "race_relaxed_flag": "publish_relaxed|read_if_published number",
+    "race_half_fenced": "publish_with_fence|read_without_fence number",
+    "race_two_places": "write_elsewhere|write_number number",
+    "race_large_copy": "copy_large|write_into_large large+160",
+    "race_strlen": "measure_text|write_text text+0",
+    "race_memcmp": "compare_text|write_text text+0",
 }
 ERRORS: Final = {
     "use_after_free": Outcome.USE_AFTER_FREE,
@@ -122,7 +122,7 @@ def test_ordered_accesses_are_no_race(
 def test_one_race_does_not_hide_another_of_the_same_run(machine: Machine) -> None:
     runs(machine, "race_two_places", Strategy.random(1))
     sites = {race.site for race in machine.races()}
-    assert sites == {"write_elsewhere|write_number", "write_both|write_elsewhere"}
+    assert sites == {"write_elsewhere|write_number number", "write_both|write_elsewhere elsewhere"}
 
     run = machine.run(scenario("race_two_places"), Strategy.replay())
     assert {race.site for race in run.races} == sites
@@ -140,7 +140,7 @@ def test_a_race_that_does_not_count_hides_nothing(machine: Machine) -> None:
     with machine.judging(lambda race: "write_both" in race.site):
         totals = machine.batch(scenario("race_two_places"), Strategy.random(1), 100, stop=False)
         assert totals.first_fail is not None
-        assert totals.first_fail.site == "write_both|write_elsewhere"
+        assert totals.first_fail.site == "write_both|write_elsewhere elsewhere"
     with machine.judging(lambda _: False):
         totals = machine.batch(scenario("race_two_places"), Strategy.random(1), 100, stop=False)
         assert totals.passed == totals.suppressed == 100
