@@ -92,6 +92,7 @@ class Explorer:
             (at, turn) for turn in range(min(3, len(strategies))) for at in range(len(seeds))
         ]
         self._counter = 0
+        self._marks = False  # whether any schedule was marked
         self._bandit = Bandit(len(self._strategies))
         self._average_steps = _AVERAGE_STEPS_AT_START
 
@@ -100,7 +101,7 @@ class Explorer:
         counter, self._counter = self._counter, self._counter + 1
         if self._seed_jobs:
             parent, arm = self._seed_jobs.pop(0)
-            return self._job(counter, arm, self._corpus[parent].case, parent, fresh=False)
+            return self._job(counter, arm, self._corpus[parent].case, parent, fresh=arm == 0)
         if not self._corpus or self._rng.random() < _NEW_PROGRAM_CHANCE:
             parent, case, fresh = -1, self._generator.generate(), True
         else:
@@ -118,8 +119,12 @@ class Explorer:
         return Job(case, strategy, min(max(count, JOB_RUNS_MIN), JOB_RUNS_MAX), parent, fresh, arm)
 
     def is_worth_a_look(self, job: Job, totals: Totals) -> bool:
-        """Whether the program did enough for its code coverage to be measured."""
-        return job.fresh and totals.marked_any > 0
+        """Whether the program did enough for its code coverage to be measured.
+
+        That is the driver's to say; a driver that has said nothing so far does not know marks.
+        """
+        self._marks = self._marks or totals.marked_any > 0
+        return job.fresh and (totals.marked_any > 0 or not self._marks)
 
     def learn(self, job: Job, totals: Totals, *, new_blocks: int = 0) -> None:
         """Take in what a job gave.
@@ -139,8 +144,12 @@ class Explorer:
         if job.parent >= 0 and job.parent < len(self._corpus):
             entry = self._corpus[job.parent]
             entry.score += 0.2 * (score - entry.score)
-        if job.fresh and (new_blocks or (totals.marked_any and novelty > 0.25)):
+        if self._is_new(job) and (new_blocks or (totals.marked_any and novelty > 0.25)):
             self._keep(_Entry(job.case, min(2.0, score + 0.2 * new_blocks)))
+
+    def _is_new(self, job: Job) -> bool:
+        """Whether its program is not in the corpus: the first job of a seed is fresh, too."""
+        return job.fresh and (job.parent < 0 or self._corpus[job.parent].case is not job.case)
 
     @property
     def corpus_size(self) -> int:

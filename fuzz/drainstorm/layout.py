@@ -88,6 +88,7 @@ class Strategy(ctypes.Structure):
 
 
 WAITS: Final = 8
+UNSUPPORTED_KINDS: Final = 8
 
 
 class Wait(ctypes.Structure):
@@ -149,6 +150,14 @@ class Result(ctypes.Structure):
     waits: Sequence[Wait]
 
 
+class Unsupported(ctypes.Structure):
+    """ds_unsupported."""
+
+    _fields_ = (("runs", c_uint64), ("message", c_char * 88))
+    runs: int
+    message: bytes
+
+
 class Totals(ctypes.Structure):
     """ds_totals."""
 
@@ -172,6 +181,7 @@ class Totals(ctypes.Structure):
         *((name, c_uint64) for name in ("observations_lost", "suppressed")),
         ("single_classes", c_int64),
         *((name, c_uint64) for name in ("unrepeated", "first_unrepeated_seed")),
+        ("unsupported", Unsupported * UNSUPPORTED_KINDS),
         ("first_fail_seed", c_uint64),
         ("first_fail_pct_steps", c_uint32),
         ("first_fail_obligations", c_uint32),
@@ -201,6 +211,7 @@ class Totals(ctypes.Structure):
     single_classes: int
     unrepeated: int
     first_unrepeated_seed: int
+    unsupported: Sequence[Unsupported]
     first_fail_seed: int
     first_fail_pct_steps: int
     first_fail_obligations: int

@@ -454,6 +454,11 @@ class Machine:
                 if n
             },
             outcomes={Outcome(i): count for i, count in enumerate(totals.outcome) if count},
+            not_simulated={
+                clean_text(native.decode(kind.message)).removeprefix("not simulated: "): kind.runs
+                for kind in totals.unsupported
+                if kind.runs
+            },
             first_fail=verdict,
             first_fail_strategy=first,
         )

@@ -348,6 +348,7 @@ class Totals:
         first_remarked: by remark, the strategy that repeats the first such run.
         bounded: runs in which the machine showed less than the memory model allows, by BOUNDS.
         outcomes: runs by outcome; outcomes that did not occur are missing.
+        not_simulated: runs by what the machine does not imitate and they came to; the first few.
         first_fail: verdict of the first failing run.
         first_fail_strategy: passed to Machine.run(), it repeats that run.
         first_fail_deviations: a replay of these repeats it, too (record=True).
@@ -374,6 +375,7 @@ class Totals:
     remarked: Mapping[str, int] = field(default_factory=dict)
     first_remarked: Mapping[str, Strategy] = field(default_factory=dict)
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    not_simulated: Mapping[str, int] = field(default_factory=dict)
     first_fail: Verdict | None = None
     first_fail_strategy: Strategy | None = None
     first_fail_deviations: tuple[Deviation, ...] = ()
@@ -402,6 +404,7 @@ class Totals:
             remarked=_sum(self.remarked, other.remarked),
             first_remarked={**other.first_remarked, **self.first_remarked},
             outcomes=_sum(self.outcomes, other.outcomes),
+            not_simulated=_sum(self.not_simulated, other.not_simulated),
             first_fail=first.first_fail,
             first_fail_strategy=first.first_fail_strategy,
             first_fail_deviations=first.first_fail_deviations,

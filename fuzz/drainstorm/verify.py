@@ -27,6 +27,7 @@ from drainstorm.errors import UsageError
 from drainstorm.findings import Failure, Finding, secure, version
 from drainstorm.machine import Machine
 from drainstorm.result import Strategy, Totals
+from drainstorm.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,7 +235,11 @@ def _reasons(totals: Totals, bound: int, executions_max: int, *, is_cut: bool) -
     reasons = [
         f"{outcome.word} in {count:,} of them: raise the limit in the case, or take a smaller one"
         for outcome, count in totals.outcomes.items()
-        if outcome.kind == "UNKNOWN"
+        if outcome.kind == "UNKNOWN" and outcome is not Outcome.UNSUPPORTED
+    ]
+    reasons += [
+        f"not simulated: {what}, in {count:,} of them: take it out of the program or the target"
+        for what, count in totals.not_simulated.items()
     ]
     reasons += [
         f"{_BOUND_WORDS[name]}, in {count:,} of them"

@@ -4,6 +4,9 @@
 #include "profile.h"
 #include "strategy.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static void add_observed(ds_totals *t, uint64_t value)
 {
   uint32_t at = 0;
@@ -18,6 +21,19 @@ static void add_observed(ds_totals *t, uint64_t value)
   t->observed[at] = value;
   t->observed_runs[at]++;
   t->observed_count = at == t->observed_count ? at + 1 : t->observed_count;
+}
+
+static void add_unsupported(ds_totals *t, const char *message)
+{
+  for (ds_unsupported *u = t->unsupported; u < t->unsupported + DS_UNSUPPORTED_KINDS; u++) {
+    if (!u->runs) {
+      snprintf(u->message, sizeof u->message, "%.*s", (int)sizeof u->message - 1, message);
+    }
+    if (!strncmp(u->message, message, sizeof u->message - 1)) {
+      u->runs++;
+      return;
+    }
+  }
 }
 
 static void add_totals(ds_machine *m, ds_totals *t, const ds_result *r, uint64_t seed)
@@ -42,6 +58,9 @@ static void add_totals(ds_machine *m, ds_totals *t, const ds_result *r, uint64_t
   t->marked_any += r->marks != 0;
   t->shared += r->shared;
   t->suppressed += r->verdict != DS_FAIL && m->run_suppressed;
+  if (UNLIKELY(r->outcome == DS_UNSUPPORTED)) {
+    add_unsupported(t, r->message);
+  }
   if (r->observed) {
     add_observed(t, r->observed);
   }

@@ -245,6 +245,14 @@ enum {
 
 enum { DS_OBSERVATIONS = 256, DS_PREEMPTIONS_ANY = 0xffffffffu };
 
+/* One of the messages of DS_UNSUPPORTED, and how many runs ended with it; 0 = this place is free.
+ */
+typedef struct ds_unsupported {
+  uint64_t runs;
+  char message[88];
+} ds_unsupported;
+enum { DS_UNSUPPORTED_KINDS = 8 };
+
 typedef struct ds_totals {
   uint64_t runs, pass, unknown, fail;
   uint64_t steps, choices, switches;
@@ -267,7 +275,8 @@ typedef struct ds_totals {
   int64_t single_classes; /* change in the number of classes that only one run has shown */
   uint64_t unrepeated;    /* DS_FLAG_TWICE: runs whose replay differed, and the first one's seed */
   uint64_t first_unrepeated_seed;
-  uint64_t first_fail_seed; /* with the two below: the run to repeat */
+  ds_unsupported unsupported[DS_UNSUPPORTED_KINDS]; /* what DS_UNSUPPORTED runs said, no gaps */
+  uint64_t first_fail_seed;                         /* with the two below: the run to repeat */
   uint32_t first_fail_pct_steps;
   uint32_t first_fail_obligations;
   ds_result first_fail;

@@ -236,3 +236,22 @@ void work(void)
                "--state-dir", str(tmp_path / "state")],
     )  # fmt: skip
     assert said in done.output
+
+
+def test_a_hunt_says_what_is_not_simulated_and_that_it_proves_nothing(tmp_path: Path) -> None:
+    tiny_target(tmp_path, calling("fork"), not_simulated=("fork",))
+    done = CliRunner().invoke(
+        main, ["hunt", "--target", str(tmp_path), "--seconds", "0.3", "--workers", "1",
+               "--state-dir", str(tmp_path / "state")],
+    )  # fmt: skip
+    assert done.exit_code == 2
+    assert "  not simulated: fork, in " in done.output
+    assert "proves nothing" in done.output
+
+
+def test_verify_says_what_is_not_simulated(tmp_path: Path) -> None:
+    tiny_target(tmp_path, calling("fork"), not_simulated=("fork",))
+    done = CliRunner().invoke(main, ["verify", "--program", "main work", "--target", str(tmp_path)])
+    assert done.exit_code == 4
+    assert "not simulated: fork, in 1 of them" in done.output
+    assert "raise the limit" not in done.output

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -216,3 +217,39 @@ def test_a_reader_that_goes_away_is_no_error(target: str, crash: Path) -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_finding_without_any_choice_is_a_finding(tmp_path: Path) -> None:
+    spec = tiny_target(tmp_path, "void work(void);\nvoid work(void) { *(volatile int *)0 = 1; }\n")
+    result = run("hunt", "--target", spec.folder, "--seconds", 0.3, "--workers", 1,
+                 "--state-dir", tmp_path / "state")  # fmt: skip
+    assert result.exit_code == 1
+    assert "FAIL segv" in result.output
+    assert "proves nothing" not in result.output
+
+
+def test_code_coverage_is_measured_for_a_driver_without_marks(tmp_path: Path) -> None:
+    source = """
+        #include <stdatomic.h>
+        #include <pthread.h>
+        static atomic_int count;
+        static void *bump(void *unused)
+        {
+          atomic_fetch_add(&count, 1);
+          return unused;
+        }
+        void work(void);
+        void work(void)
+        {
+          pthread_t thread;
+          pthread_create(&thread, 0, bump, 0);
+          bump(0);
+          pthread_join(thread, 0);
+        }
+    """
+    spec = tiny_target(tmp_path, source)
+    result = run("hunt", "--target", spec.folder, "--seconds", 0.5, "--workers", 1,
+                 "--state-dir", tmp_path / "state")  # fmt: skip
+    found = re.search(r"(\d+) of (\d+) basic blocks reached", result.stdout)
+    assert found is not None
+    assert found[1] == found[2] != "0"

@@ -72,3 +72,11 @@ def test_an_interrupted_job_teaches_nothing(tally: TargetSpec) -> None:
     idle = explorer(tally)
     idle.learn(idle.next_job(), Totals())
     assert idle.corpus_size == 0
+
+
+def test_a_seed_is_looked_at_once_and_kept_once(tally: TargetSpec) -> None:
+    seeds = tuple(Case("tally", (Operation(0, 1, n),)) for n in (1, 2))
+    looking = explorer(tally, seeds=seeds)
+    jobs = work(looking, 6)
+    assert [job.fresh for job in jobs] == [True, True, False, False, False, False]
+    assert looking.corpus_size == 2
