@@ -250,6 +250,6 @@ def test_code_coverage_is_measured_for_a_driver_without_marks(tmp_path: Path) ->
     spec = tiny_target(tmp_path, source)
     result = run("hunt", "--target", spec.folder, "--seconds", 0.5, "--workers", 1,
                  "--state-dir", tmp_path / "state")  # fmt: skip
-    found = re.search(r"(\d+) of (\d+) basic blocks reached", result.stdout)
+    found = re.search(r"(\d+) of \d+ basic blocks reached", result.stdout)
     assert found is not None
-    assert found[1] == found[2] != "0"
+    assert int(found[1]) > 0
