@@ -93,7 +93,7 @@ def test_a_race_that_relaxing_does_not_end_is_said_to_be_one_still() -> None:
     with Machine(build(memory)) as machine:
         found = triage_case(machine, Case("memory", program), spec=memory, runs=100)
     assert found is not None
-    assert found.still_racy == ("copy_large|write_into_large",)
+    assert found.still_racy == ("copy_large|write_into_large large+160 (atomic)",)
     assert "still a race" in str(found)
 
 
