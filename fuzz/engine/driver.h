@@ -4,8 +4,9 @@
  *
  * A driver is one C file per target. It is compiled *without* thread instrumentation: all that it
  * reads and writes itself is ghost state, seen by no oracle and no scheduling point. Only the
- * target's functions that it calls are visible. No function here but ds_await() is a scheduling
- * point.
+ * target's functions that it calls are visible. What it reads of the target is the newest store in
+ * every memory model, also one that other threads of the target may not see yet. No function here
+ * but ds_await() is a scheduling point.
  *
  * The build generates `operations.h` from target.toml: OP_<NAME> for every operation (1-based),
  * ACTOR_<KIND>_FIRST and ACTOR_<KIND>_COUNT for every kind of actor.

@@ -131,10 +131,9 @@ void *sim_calloc(size_t count, size_t bytes)
 
 static void give_back(ds_machine *m, void *block, uintptr_t pc)
 {
-  finish_staged(m);
+  settle(m);
   block_header *h = header_of(m, block, pc);
   if (m->model) {
-    m->model->settle(m, 0);
     access_close(m, (uintptr_t)block, h->bytes, pc);
   }
   h->state = FREED;
@@ -270,7 +269,7 @@ int sim_munmap(void *address, size_t bytes)
   const uint32_t slot = slot_of(m, (uintptr_t)address);
   const uintptr_t in_slot = ((uintptr_t)address - (uintptr_t)slots_of(m)) % SLOT_BYTES;
 
-  finish_staged(m);
+  settle(m);
   if (slot != NOBODY && (in_slot || bytes > SLOT_BYTES)) {
     finish(m, DS_UNKNOWN, DS_UNSUPPORTED, CALLER, "not simulated: munmap of a part of a stack");
   }
@@ -280,7 +279,6 @@ int sim_munmap(void *address, size_t bytes)
     }
     give_back(m, address, CALLER);
   } else if (m->model) {
-    m->model->settle(m, 0);
     close_stack(m, (uintptr_t)address, bytes & ~(size_t)7, CALLER);
   } else {
     m->slot_next_free[slot] = m->free_slot;

@@ -297,9 +297,6 @@ void run_prepare(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t
     m->base_model = NULL;
   }
   m->model = c->model == DS_MODEL_TSO ? &memory_tso : m->base_model;
-  if (c->model == DS_MODEL_TSO && !m->buffers) {
-    m->buffers = calloc(DS_THREAD_MAX, sizeof *m->buffers);
-  }
   relaxed_prepare(m, c);
 }
 

@@ -129,6 +129,7 @@ typedef struct range {
 typedef struct access_cell access_cell;   /* access.h */
 typedef struct access_more access_more;   /* access.h */
 typedef struct memory_model memory_model; /* memory.h */
+typedef struct store_buffers store_buffers;
 
 typedef struct staged_access staged_access; /* relaxed.h */
 
@@ -291,8 +292,8 @@ struct ds_machine {
   uint8_t *addressable;           /* a byte for 8 of the arena: which of them a block has */
   access_more *more;              /* further slots of cells, [0] is none */
   uint32_t more_count;
-  void *model_state[4];         /* of each model with histories: STATE in memory_*.c */
-  struct store_buffer *buffers; /* memory_tso, one per thread */
+  void *model_state[4];   /* of each model with histories: STATE in memory_*.c */
+  store_buffers *buffers; /* memory_tso.c */
   uint8_t weak, spurious, release_sequence_c20, needs_wide, want_wide;
   uint8_t relaxed_volatile, staged_loads_are_new; /* relaxed.c */
   uint32_t relaxed_count, relaxed_capacity, staged_count;

@@ -68,6 +68,8 @@ typedef struct memory_model {
   /* The current thread is about to block, to end or to free memory: nothing of its may be held
    * back. in_steps: it can still be left in between. */
   void (*settle)(ds_machine *m, int in_steps);
+  /* A store is on its way, in a buffer of ours: judge it, and know the object from now on. */
+  void (*locate)(ds_machine *m, const atomic_access *at);
   /* A plain access of ours to bytes that are (also) accessed atomically. */
   void (*plain)(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask, uint32_t write,
                 uintptr_t pc);
@@ -112,15 +114,10 @@ extern const memory_model memory_tso; /* over one of the others: machine.base_mo
 
 enum { BUFFER_ENTRIES = 16, HISTORY_MOST = 256 };
 
-typedef struct buffered_store {
-  atomic_access access;
-  wide_value value;
-} buffered_store;
-
-typedef struct store_buffer { /* of one thread, oldest first */
-  uint32_t count, used_in;    /* used_in: the thread existed in the run before */
-  buffered_store entries[BUFFER_ENTRIES];
-} store_buffer;
+/* Under tso: what all threads see of memory, which itself shows stores in buffers, too. */
+void tso_settled(const ds_machine *m, const void *at, size_t bytes, void *value);
+/* Is a store of anybody in a buffer? */
+int tso_holds_back(const ds_machine *m);
 
 enum { NARROW_LANES = 16, WIDE_LANES = 208 };
 _Static_assert((int)WIDE_LANES > (int)DS_THREAD_MAX, "one lane is the fence clock's");

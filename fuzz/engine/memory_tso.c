@@ -1,56 +1,225 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Total store order (x86): a layer over sc with clocks. Each thread has a first-in first-out buffer
- * of its own atomic stores; a load sees the newest of them for its bytes, else memory. Locked
- * operations, seq_cst stores and fences, and everything that may block empty the buffer first.
+ * of its own atomic stores; a load sees the newest of them for its bytes, else what has left the
+ * buffers. Locked operations, seq_cst stores and fences, and everything that may block empty the
+ * buffer first.
  *
  * When a store leaves the buffer is a choice: at once (the quiet default), or before any later
  * atomic operation of its thread, as a step of its own that others may come before. That is
  * complete, since between two of its own operations a thread can be left anyway.
  *
+ * Memory itself is what it will be when all buffers are empty: a driver's rules read it as it
+ * stands, and so do copies and the machine's hashes. What has left the buffers (the settled value)
+ * is kept beside it, for bytes with a store in a buffer only, and is put in place for the model
+ * below while that carries out an operation.
+ *
  * A buffered release store releases what its thread knows when it leaves the buffer, which may be
  * more than when it was made: a race may be missed because of that, none is invented. Plain stores
- * are not buffered: a program without data races cannot tell.
+ * are not buffered: a program without data races cannot tell. One to bytes that its thread has in
+ * the buffer empties that first, as of an atomic object that is initialised again.
  */
 #include "memory.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { WORD_BYTES = 16 }; /* no aligned atomic object is larger */
+
+typedef struct buffered_store {
+  atomic_access access;
+  wide_value value;
+  uint32_t thread;
+} buffered_store;
+
+typedef struct covered_word { /* memory with stores in a buffer */
+  uintptr_t address;
+  uint32_t mask; /* which bytes */
+  uint8_t settled[WORD_BYTES];
+} covered_word;
+
+struct store_buffers { /* of all threads: stores in the order in which they were made */
+  uint32_t count, word_count;
+  uint32_t of_thread[DS_THREAD_MAX];
+  buffered_store entries[DS_THREAD_MAX * BUFFER_ENTRIES];
+  covered_word words[DS_THREAD_MAX * BUFFER_ENTRIES];
+};
 
 static const memory_model *base(const ds_machine *m)
 {
   return m->base_model;
 }
 
-static store_buffer *buffer_of(ds_machine *m)
+static uint32_t own_count(const ds_machine *m)
 {
-  return &m->buffers[m->current->id];
+  return m->buffers->of_thread[m->current->id];
+}
+
+static int overlaps(const atomic_access *a, uintptr_t address, size_t bytes)
+{
+  return a->address < address + bytes && address < a->address + a->bytes;
+}
+
+/* ------------------------------------------------------------------ memory and what has settled */
+
+static uint8_t *memory_of(const covered_word *w)
+{
+  return (uint8_t *)w->address;
+}
+
+static covered_word *word_at(store_buffers *b, uintptr_t address)
+{
+  for (uint32_t i = 0; i < b->word_count; i++) {
+    if (b->words[i].address == address) {
+      return &b->words[i];
+    }
+  }
+  b->words[b->word_count] = (covered_word){.address = address};
+  return &b->words[b->word_count++];
+}
+
+static void swap_covered(covered_word *w)
+{
+  for (uint32_t i = 0; i < WORD_BYTES; i++) {
+    if (w->mask >> i & 1) {
+      const uint8_t byte = memory_of(w)[i];
+      memory_of(w)[i] = w->settled[i];
+      w->settled[i] = byte;
+    }
+  }
+}
+
+/* A store that is in a buffer from now on: memory shows it. */
+static void cover(covered_word *w, const buffered_store *s)
+{
+  const uintptr_t first = s->access.address - w->address;
+
+  for (uintptr_t i = first; i < first + s->access.bytes; i++) {
+    if (!(w->mask >> i & 1)) {
+      w->settled[i] = memory_of(w)[i];
+    }
+    w->mask |= 1u << i;
+  }
+  memcpy((void *)s->access.address, &s->value, s->access.bytes);
+}
+
+/* Memory shows what has settled, for the model below. */
+static void uncover(ds_machine *m, const atomic_access *at)
+{
+  store_buffers *b = m->buffers;
+
+  for (uint32_t i = 0; i < b->word_count; i++) {
+    if (overlaps(at, b->words[i].address, WORD_BYTES)) {
+      swap_covered(&b->words[i]);
+    }
+  }
+}
+
+/* Memory shows what is in the buffers now, over what has settled meanwhile. */
+static void recover(ds_machine *m, const atomic_access *at)
+{
+  store_buffers *b = m->buffers;
+
+  for (uint32_t i = b->word_count; i--;) {
+    covered_word *w = &b->words[i];
+    if (!overlaps(at, w->address, WORD_BYTES)) {
+      continue;
+    }
+    w->mask = 0;
+    for (uint32_t k = 0; k < b->count; k++) {
+      if (overlaps(&b->entries[k].access, w->address, WORD_BYTES)) {
+        cover(w, &b->entries[k]);
+      }
+    }
+    if (!w->mask) {
+      *w = b->words[--b->word_count];
+    }
+  }
+}
+
+void tso_settled(const ds_machine *m, const void *at, size_t bytes, void *value)
+{
+  const store_buffers *b = m->buffers;
+
+  memcpy(value, at, bytes);
+  for (uint32_t i = 0; i < b->word_count; i++) {
+    for (size_t k = 0; k < bytes; k++) {
+      const uintptr_t byte = (uintptr_t)at + k - b->words[i].address;
+      if (byte < WORD_BYTES && b->words[i].mask >> byte & 1) {
+        ((uint8_t *)value)[k] = b->words[i].settled[byte];
+      }
+    }
+  }
+}
+
+int tso_holds_back(const ds_machine *m)
+{
+  return m->model == &memory_tso && m->buffers->count;
+}
+
+/* ------------------------------------------------------------------ the buffers */
+
+static void base_store(ds_machine *m, const atomic_access *at, wide_value value)
+{
+  uncover(m, at);
+  base(m)->store(m, at, value);
+  recover(m, at);
 }
 
 /* The oldest store becomes visible to everybody. */
 static void flush_one(ds_machine *m)
 {
-  store_buffer *b = buffer_of(m);
-  const buffered_store oldest = b->entries[0];
+  store_buffers *b = m->buffers;
+  uint32_t i = 0;
 
+  while (b->entries[i].thread != m->current->id) {
+    i++;
+  }
+  const buffered_store oldest = b->entries[i];
   b->count--;
-  memmove(b->entries, b->entries + 1, b->count * sizeof *b->entries);
-  base(m)->store(m, &oldest.access, oldest.value);
+  b->of_thread[oldest.thread]--;
+  memmove(b->entries + i, b->entries + i + 1, (b->count - i) * sizeof *b->entries);
+  base_store(m, &oldest.access, oldest.value);
 }
 
 static void drain(ds_machine *m)
 {
-  while (buffer_of(m)->count) {
+  while (own_count(m)) {
     flush_one(m);
   }
 }
 
+/* Where the current thread's oldest store goes. */
+static const atomic_access *oldest_access(const ds_machine *m)
+{
+  uint32_t i = 0;
+
+  while (m->buffers->entries[i].thread != m->current->id) {
+    i++;
+  }
+  return &m->buffers->entries[i].access;
+}
+
+/* The current thread's newest store to some of these bytes, or NULL. */
+static const buffered_store *newest_over(const ds_machine *m, uintptr_t address, size_t bytes)
+{
+  const store_buffers *b = m->buffers;
+
+  for (uint32_t i = own_count(m) ? b->count : 0; i--;) {
+    const buffered_store *s = &b->entries[i];
+    if (s->thread == m->current->id && overlaps(&s->access, address, bytes)) {
+      return s;
+    }
+  }
+  return NULL;
+}
+
 static void tso_settle(ds_machine *m, int in_steps)
 {
-  store_buffer *b = buffer_of(m);
-
-  while (b->count) {
+  while (own_count(m)) {
     if (in_steps) {
-      point(m, DS_EV_STORE, (const void *)b->entries[0].access.address, b->entries[0].access.pc);
+      const atomic_access *a = oldest_access(m);
+      point(m, DS_EV_STORE, (const void *)a->address, a->pc);
     }
     flush_one(m);
   }
@@ -59,69 +228,89 @@ static void tso_settle(ds_machine *m, int in_steps)
 /* Before a thread's own atomic operation: how many of its stores leave the buffer now? */
 static void flush_some(ds_machine *m, uintptr_t pc)
 {
-  store_buffer *b = buffer_of(m);
-
-  while (b->count && choose(m, DS_KIND_FLUSH, 2) == 0) {
-    point(m, DS_EV_STORE, (const void *)b->entries[0].access.address, pc);
+  while (own_count(m) && choose(m, DS_KIND_FLUSH, 2) == 0) {
+    point(m, DS_EV_STORE, (const void *)oldest_access(m)->address, pc);
     flush_one(m);
   }
 }
 
-static int overlaps(const atomic_access *a, const atomic_access *b)
-{
-  return a->address < b->address + b->bytes && b->address < a->address + a->bytes;
-}
+/* ------------------------------------------------------------------ operations */
 
 static wide_value tso_load(ds_machine *m, const atomic_access *at)
 {
   const atomic_access a = *at;
-  store_buffer *b = buffer_of(m);
 
   flush_some(m, a.pc);
-  for (uint32_t i = b->count; i--;) {
-    const buffered_store *s = &b->entries[i];
-    if (!overlaps(&s->access, &a)) {
-      continue;
-    }
-    if (s->access.address == a.address && s->access.bytes == a.bytes) {
-      return s->value; /* forwarded from our own buffer: synchronises with nobody */
-    }
+  const buffered_store *s = newest_over(m, a.address, a.bytes);
+  if (s && s->access.address == a.address && s->access.bytes == a.bytes) {
+    return s->value; /* forwarded from our own buffer: synchronises with nobody */
+  }
+  if (s) {
     drain(m); /* of another size: no forwarding */
   }
-  return base(m)->load(m, &a);
+  uncover(m, &a);
+  const wide_value value = base(m)->load(m, &a);
+  recover(m, &a);
+  return value;
+}
+
+/* From now on plain accesses to the object are asked about. */
+static void locate_in_base(ds_machine *m, const atomic_access *at)
+{
+  uncover(m, at);
+  base(m)->locate(m, at);
+  recover(m, at);
+}
+
+static int is_in_one_word(const atomic_access *a)
+{
+  return a->address / WORD_BYTES == (a->address + a->bytes - 1) / WORD_BYTES;
 }
 
 static void tso_store(ds_machine *m, const atomic_access *at, wide_value value)
 {
   const atomic_access a = *at;
-  store_buffer *b = buffer_of(m);
+  store_buffers *b = m->buffers;
 
   flush_some(m, a.pc);
   const int later = a.order != ORDER_SEQ_CST && choose(m, DS_KIND_FLUSH, 2);
-  if (!later) {
+  if (!later || !is_in_one_word(&a)) {
     drain(m);
-    base(m)->store(m, &a, value);
+    base_store(m, &a, value);
     return;
   }
-  if (b->count == BUFFER_ENTRIES) {
+  if (own_count(m) == BUFFER_ENTRIES) {
     m->result->bounds |= DS_BOUND_BUFFER;
     flush_one(m);
   }
-  b->entries[b->count++] = (buffered_store){a, value};
+  locate_in_base(m, &a);
+  b->of_thread[m->current->id]++;
+  b->entries[b->count] = (buffered_store){a, value, m->current->id};
+  cover(word_at(b, a.address & ~(uintptr_t)(WORD_BYTES - 1)), &b->entries[b->count++]);
 }
 
 static wide_value tso_rmw(ds_machine *m, const atomic_access *at, rmw_operation operation,
                           wide_value operand)
 {
+  const atomic_access a = *at;
+
   drain(m);
-  return base(m)->rmw(m, at, operation, operand);
+  uncover(m, &a);
+  const wide_value old = base(m)->rmw(m, &a, operation, operand);
+  recover(m, &a);
+  return old;
 }
 
 static int tso_cas(ds_machine *m, const atomic_access *at, int failure_order, int weak,
                    wide_value *expected, wide_value desired)
 {
+  const atomic_access a = *at;
+
   drain(m);
-  return base(m)->cas(m, at, failure_order, weak, expected, desired);
+  uncover(m, &a);
+  const int done = base(m)->cas(m, &a, failure_order, weak, expected, desired);
+  recover(m, &a);
+  return done;
 }
 
 static void tso_fence(ds_machine *m, int order)
@@ -145,9 +334,11 @@ static void tso_acquire(ds_machine *m, uint16_t clock)
 
 static void tso_begin(ds_machine *m)
 {
-  for (uint32_t i = 0; i < DS_THREAD_MAX && m->buffers[i].used_in; i++) {
-    m->buffers[i].count = m->buffers[i].used_in = 0;
+  if (!m->buffers && !(m->buffers = calloc(1, sizeof *m->buffers))) {
+    abort(); /* a third of a megabyte */
   }
+  m->buffers->count = m->buffers->word_count = 0;
+  memset(m->buffers->of_thread, 0, sizeof m->buffers->of_thread);
   base(m)->begin(m);
 }
 
@@ -161,7 +352,6 @@ static void tso_spawn(ds_machine *m, const fiber *parent, fiber *child)
   if (parent) {
     drain(m);
   }
-  m->buffers[child->id].used_in = 1;
   base(m)->spawn(m, parent, child);
 }
 
@@ -173,6 +363,11 @@ static void tso_join(ds_machine *m, fiber *self, const fiber *ended)
 static void tso_plain(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask,
                       uint32_t write, uintptr_t pc)
 {
+  const uintptr_t first = (address & ~(uintptr_t)7) + (uintptr_t)__builtin_ctz(mask);
+
+  if (write && newest_over(m, first, (size_t)__builtin_popcount(mask))) {
+    drain(m); /* or the older store would come later */
+  }
   base(m)->plain(m, c, address, mask, write, pc);
 }
 
@@ -180,6 +375,7 @@ const memory_model memory_tso = {.begin = tso_begin,
                                  .destroy = tso_destroy,
                                  .spawn = tso_spawn,
                                  .join = tso_join,
+                                 .locate = locate_in_base,
                                  .load = tso_load,
                                  .store = tso_store,
                                  .rmw = tso_rmw,

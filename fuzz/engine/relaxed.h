@@ -9,8 +9,8 @@
  * call of the machine; a store is taken out of memory again there and handed to the memory model.
  * Between the two nobody else runs: they are "staged".
  *
- * Under tso a store may stay in its thread's buffer: code that the machine does not see (assembler,
- * drivers) must not touch the same place. Triage uses c11.
+ * Under tso a store may stay in its thread's buffer: assembler, which the machine does not see,
+ * must not touch the same place. Drivers may read it. Triage uses c11.
  *
  * Price: none for cases without. With them, a table of other entry points for plain accesses.
  */

@@ -72,9 +72,13 @@ static int may_change_nothing(uint32_t kind)
          kind == DS_EV_FENCE || kind == DS_EV_YIELD;
 }
 
-/* 1 to 16 bytes; the usual sizes without a call. */
-static void copy_value(uint8_t *to, const void *from, size_t bytes)
+/* 1 to 16 bytes as all threads see them; the usual sizes without a call. */
+static void copy_value(const ds_machine *m, uint8_t *to, const void *from, size_t bytes)
 {
+  if (m->model == &memory_tso) {
+    tso_settled(m, from, bytes, to);
+    return;
+  }
   switch (bytes) {
   case 4:
     memcpy(to, from, 4);
@@ -87,24 +91,24 @@ static void copy_value(uint8_t *to, const void *from, size_t bytes)
   }
 }
 
-static watched look_at(const pending *op)
+static watched look_at(const ds_machine *m, const pending *op)
 {
   watched w = {op->object, op->bytes ? op->bytes : 8, {0}};
 
   if (w.at) {
-    copy_value(w.value, w.at, w.bytes);
+    copy_value(m, w.value, w.at, w.bytes);
   }
   return w;
 }
 
-static int has_changed(const watched *w)
+static int has_changed(const ds_machine *m, const watched *w)
 {
   uint8_t now[sizeof w->value] = {0};
 
   if (!w->at) {
     return 0;
   }
-  copy_value(now, w->at, w->bytes);
+  copy_value(m, now, w->at, w->bytes);
   return memcmp(now, w->value, sizeof now) != 0;
 }
 
@@ -134,7 +138,7 @@ static int note(const ds_machine *m, spin *s, const pending *op)
   if (i == s->place_count && i < PLACES && place) {
     s->places[s->place_count++] = place;
   }
-  s->last = look_at(op);
+  s->last = look_at(m, op);
   return !op->object || add_object(s, s->last);
 }
 
@@ -262,7 +266,7 @@ void spin_look(ds_machine *m, uint32_t at)
     return;
   }
   spin *s = &m->spins[f->id];
-  if (!is_watchable(m, &f->op) || (f->watch != WATCH_NOT && has_changed(&s->last))) {
+  if (!is_watchable(m, &f->op) || (f->watch != WATCH_NOT && has_changed(m, &s->last))) {
     stop_watching(f, at);
     return;
   }
@@ -301,7 +305,7 @@ static int sees_a_change(const ds_machine *m, const fiber *f)
   }
   const spin *s = &m->spins[f->id];
   for (uint32_t i = 0; i < s->object_count; i++) {
-    if (has_changed(&s->objects[i])) {
+    if (has_changed(m, &s->objects[i])) {
       return 1;
     }
   }

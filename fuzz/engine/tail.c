@@ -57,12 +57,7 @@ struct tail {
 /* Is the state small enough, and nowhere but where it is looked for? */
 static int can_look(const ds_machine *m)
 {
-  for (uint32_t i = 0; m->buffers && m->model == &memory_tso && i < m->fiber_count; i++) {
-    if (m->buffers[i].count) {
-      return 0;
-    }
-  }
-  return state_is_small(m) && m->tail->looked_at < BYTES_MOST;
+  return !tso_holds_back(m) && state_is_small(m) && m->tail->looked_at < BYTES_MOST;
 }
 
 static uint64_t stir_thread(ds_machine *m, uint64_t hash, const fiber *f)
