@@ -27,6 +27,7 @@ BOUNDS: Final = 5
 REMARKS: Final = 2
 OPERATION_CODES: Final = 256
 STACK_FRAMES: Final = 12
+HOLDERS: Final = 8
 
 
 class Op(ctypes.Structure):
@@ -111,6 +112,7 @@ class Result(ctypes.Structure):
         *((name, c_uint32) for name in ("pct_steps", "deviation_count", "event_count")),
         *((name, c_uint32) for name in ("waiter_count", "obligations", "bounds")),
         *((name, c_uint32) for name in ("remarks", "wait_count", "shared", "mixed")),
+        *((name, c_uint32) for name in ("runnable", "unused")),
         *((name, c_uint64) for name in ("pc", "other_pc", "place")),
         ("rule", c_char * 16),
         ("site", c_char * 96),
@@ -140,6 +142,7 @@ class Result(ctypes.Structure):
     remarks: int
     shared: int
     mixed: int
+    runnable: int
     pc: int
     other_pc: int
     place: int
@@ -250,7 +253,8 @@ class Waiter(ctypes.Structure):
         ("object", c_uint64),
         ("pc", c_uint64 * STACK_FRAMES),
         *((name, c_int32) for name in ("thread", "task", "holder", "holder_task")),
-        *((name, c_uint32) for name in ("kind", "text")),
+        *((name, c_uint32) for name in ("kind", "text", "said", "holder_count")),
+        ("holders", c_uint16 * HOLDERS),
     )
     object: int
     pc: Sequence[int]
@@ -260,6 +264,9 @@ class Waiter(ctypes.Structure):
     holder_task: int
     kind: int
     text: int
+    said: int
+    holder_count: int
+    holders: Sequence[int]
 
 
 class Race(ctypes.Structure):

@@ -299,6 +299,7 @@ class Machine:
             deviations=_deviations(handle, result.deviation_count),
             events=self._events(handle, result.event_count),
             waiters=self._waiters(handle, result.waiter_count),
+            runnable=result.runnable,
             races=self._races(handle, [raw for raw in handle.races() if raw.in_last_run]),
             remarks=tuple(word for i, word in enumerate(REMARKS) if result.remarks >> i & 1),
         )
@@ -342,10 +343,15 @@ class Machine:
                 task=clean_text(handle.task_name(raw.task)),
                 kind=EVENT_KINDS[raw.kind],
                 object=self._object(handle, raw.object),
-                text=clean_text(handle.text(raw.text)),
+                text=clean_text(handle.text(raw.said) or handle.text(raw.text)),
                 holder=raw.holder,
                 holder_task=clean_text(handle.task_name(raw.holder_task)),
                 stack=tuple(pc for pc in raw.pc if pc),
+                holders=tuple(
+                    clean_text(handle.task_name(task))
+                    for task in raw.holders[: min(raw.holder_count, layout.HOLDERS)]
+                ),
+                holders_more=max(0, raw.holder_count - layout.HOLDERS),
             )
             for raw in handle.waiters(count)
         )

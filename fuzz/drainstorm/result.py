@@ -175,7 +175,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """Who waited for what when the run ended in a deadlock.
+    """Who waited for what when the run ended because somebody did.
 
     Args:
         thread: simulated thread, -1 for a parked task.
@@ -186,6 +186,8 @@ class Waiter:
         holder: thread that holds the object, -1: none known.
         holder_task: task that holds it, empty: none known.
         stack: offsets in the target, innermost first.
+        holders: tasks that hold it, as the driver lists them; `holder_task` is the first of these.
+        holders_more: how many others it lists.
     """
 
     thread: int
@@ -196,6 +198,8 @@ class Waiter:
     holder: int
     holder_task: str
     stack: tuple[int, ...]
+    holders: tuple[str, ...] = ()
+    holders_more: int = 0
 
 
 def race_site(functions: Iterable[str], place: str, *, mixed: bool) -> str:
@@ -304,7 +308,7 @@ class Run:
     """One case run once. Hashes need hashes=True, deviations record=True, events trace=True.
 
     `races` are all of this run, suppressed ones too; the verdict names the first that is not.
-    `remarks` are words of REMARKS.
+    `remarks` are words of REMARKS. `runnable`: threads that could run while `waiters` slept.
     """
 
     verdict: Verdict
@@ -323,6 +327,7 @@ class Run:
     deviations: tuple[Deviation, ...] = ()
     events: tuple[Event, ...] = ()
     waiters: tuple[Waiter, ...] = ()
+    runnable: int = 0
     races: tuple[Race, ...] = ()
     remarks: tuple[str, ...] = ()
 

@@ -71,7 +71,7 @@ def tell(
     lines += _other_decisions(schedule)
     lines += _accesses(run, places)
     parked = {e.task: place for e in run.events if e.task and (place := place_words(e, places))}
-    lines += waiter_lines(run.waiters, places, parked=parked)
+    lines += waiter_lines(run.waiters, places, parked=parked, runnable=run.runnable)
     return lines
 
 

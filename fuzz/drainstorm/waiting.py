@@ -24,17 +24,20 @@ def waiter_lines(
     places: Mapping[int, str],
     *,
     parked: Mapping[str, str] = MappingProxyType({}),
+    runnable: int = 0,
 ) -> list[str]:
     """Who waits for what, who holds it, and where in the source.
 
     Args:
         parked: Where each task was last seen, by name: all that is known of one that no thread
             runs.
+        runnable: Threads that could run all the same.
     """
     if not waiters:
         return []
     goes_round = any(waiter.kind == "loop" for waiter in waiters)
-    lines = ["Goes round for ever" if goes_round else "Nothing can run"]
+    others_run = "Waiting, while something else can run" if runnable else "Nothing can run"
+    lines = ["Goes round for ever" if goes_round else others_run]
     told: list[Waiter] = []
     for cycle in cycles(waiters):
         lines.append(f"  cycle: {_path(cycle)}")
@@ -76,8 +79,8 @@ def _cycle_of(start: Waiter, waiters: Sequence[Waiter]) -> list[Waiter]:
 
 def _holders(waiter: Waiter, waiters: Sequence[Waiter]) -> list[Waiter]:
     """Those of the others who have what this one waits for."""
-    if waiter.holder_task:
-        return [other for other in waiters if other.task == waiter.holder_task]
+    if names := waiter.holders or (waiter.holder_task,) * bool(waiter.holder_task):
+        return [other for other in waiters if other.task in names]
     return [other for other in waiters if other.thread == waiter.holder >= 0]
 
 
@@ -106,13 +109,19 @@ def _waiter(waiter: Waiter, places: Mapping[int, str], parked: Mapping[str, str]
         visited = [places[pc] for pc in waiter.stack if places.get(pc)]
         does = f"spins on {waiter.object}, at" if waiter.object else "goes through"
         return [f"  {who} {does} {', '.join(visited) or '?'}"]
-    holder = ""
-    if waiter.kind != "join" and (waiter.holder_task or waiter.holder >= 0):
-        holder = f", held by {waiter.holder_task or f'T{waiter.holder}'}"
-    lines = [f"  {who} waits for {_what(waiter)}{holder}"]
+    lines = [f"  {who} waits for {_what(waiter)}{_held(waiter)}"]
     frames = [places[pc] for pc in waiter.stack if places.get(pc)][:FRAMES_SHOWN]
     if frames:
         lines.append(f"     in {' < '.join(frames)}")
     elif waiter.thread < 0 and waiter.task in parked:
         lines.append(f"     last seen at {parked[waiter.task]}")
     return lines
+
+
+def _held(waiter: Waiter) -> str:
+    """By whom, where that is known and not said by the operation itself."""
+    names = list(waiter.holders) or [waiter.holder_task] * bool(waiter.holder_task)
+    if not names and waiter.holder >= 0 and waiter.kind != "join":
+        names = [f"T{waiter.holder}"]
+    names += [f"{waiter.holders_more} more"] * bool(waiter.holders_more)
+    return f", held by {', '.join(names)}" if names else ""

@@ -56,6 +56,9 @@ void ds_skip(unsigned actor);
  * the signature by which findings are compared. */
 __attribute__((noreturn, format(printf, 3, 4))) void ds_fail(const char *rule, const char *site,
                                                              const char *format, ...);
+/* The next call is ds_fail(), and somebody sleeps who should not, while others can still run: its
+ * report says who waits for what, as that of a rule which is judged when nothing can run. */
+void ds_show_sleepers(void);
 #define DS_CHECK(condition, rule, site, ...)                                                       \
   do {                                                                                             \
     if (!(condition)) {                                                                            \
@@ -86,6 +89,17 @@ void ds_task_leave(unsigned before);
  * holder_task: the task that holds it, 0 = none known; holder_thread: -1 = none known.
  * The string is not copied: it must be a literal. */
 void ds_task_waits(unsigned task, const char *what, unsigned holder_task, int holder_thread);
+/* The same for the calling thread, beside what it stands before; it has no part in what a deadlock
+ * is called. */
+void ds_thread_waits(const char *what);
+/*
+ * Who has what the task (0: the calling thread) waits for, where that changes while it waits: asked
+ * when a report is made, until it answers 0. `next` returns the lowest task above `after` that is
+ * one of them; it may read what a condition of ds_task_condition() may. Holds until the next
+ * ds_task_waits() or ds_thread_waits(), and counts instead of the holders that those name.
+ */
+void ds_task_holders(unsigned task, unsigned (*next)(unsigned after, void *argument),
+                     void *argument);
 /*
  * What must be true for the task (0: the calling thread) to go on. The machine asks when nothing
  * can run: if it holds, whoever made it true has woken nobody, and the run fails as a lost wakeup

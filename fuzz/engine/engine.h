@@ -224,11 +224,13 @@ typedef struct ds_result {
   uint32_t wait_count;  /* of waits */
   uint32_t shared;      /* 1 = two threads did something to the same object; DS_FLAG_HASH */
   uint32_t mixed;       /* race: one of the two is atomic */
-  uint64_t pc;          /* offset in the target's shared object, 0 = none */
-  uint64_t other_pc;    /* race: the earlier access; use after free: the free; 0 = none */
-  uint64_t place;       /* race: as in ds_race */
-  char rule[16];        /* "R1", empty when the machine itself judged */
-  char site[96];        /* the driver's name of the check, or the failed expression; stable */
+  uint32_t runnable;    /* threads that could run while the waiters that are listed slept */
+  uint32_t unused;
+  uint64_t pc;       /* offset in the target's shared object, 0 = none */
+  uint64_t other_pc; /* race: the earlier access; use after free: the free; 0 = none */
+  uint64_t place;    /* race: as in ds_race */
+  char rule[16];     /* "R1", empty when the machine itself judged */
+  char site[96];     /* the driver's name of the check, or the failed expression; stable */
   char message[256];
   ds_wait waits[DS_WAITS]; /* of DS_DEADLOCK: those who wait for each other, else all who wait */
 } ds_result;
@@ -332,7 +334,9 @@ typedef struct ds_event {
   uint32_t reserved;
 } ds_event;
 
-/* Who was waiting for what when the run ended in a deadlock (threads first, then tasks). */
+enum { DS_HOLDERS = 8 };
+
+/* Who was waiting for what when the run ended because somebody did (threads first, then tasks). */
 typedef struct ds_waiter {
   uint64_t object;
   uint64_t pc[12];     /* stack, innermost first, offsets in the target; 0 ends it */
@@ -342,6 +346,9 @@ typedef struct ds_waiter {
   int32_t holder_task; /* logical task that holds it, 0 = none known */
   uint32_t kind;       /* DS_EV_* of the blocked operation */
   uint32_t text;       /* offset into ds_text(): what the driver says that it waits for */
+  uint32_t said;       /* the same: of a thread that stands before something in the course of it */
+  uint32_t holder_count;        /* logical tasks that hold it, as the driver lists them ... */
+  uint16_t holders[DS_HOLDERS]; /* ... and the first of these; holder_task is one of them */
 } ds_waiter;
 
 /* Where a race is: nothing of it depends on the schedule. A file-scope variable, by its offset in

@@ -37,6 +37,7 @@ void spin_judge(ds_machine *m);
 /* ------------------------------------------------------------------ report.c */
 
 void report_waiters(ds_machine *m);
+void report_sleepers(ds_machine *m);       /* the same while others can run: only those who sleep */
 int report_has_cycle(const ds_machine *m); /* of threads that hold what the next one waits for */
 /* What tells this deadlock from others: result->waits. After report_waiters(). */
 void report_waits(ds_machine *m);

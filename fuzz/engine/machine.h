@@ -73,6 +73,11 @@ typedef struct wakeup { /* what a task or thread waits for, NULL = not said */
   void *argument;
 } wakeup;
 
+typedef struct holders { /* who has what a task or thread waits for, NULL = not said */
+  unsigned (*next)(unsigned after, void *argument);
+  void *argument;
+} holders;
+
 typedef struct fiber {
   void *sp; /* offset 0: switch_x86_64.S */
   pending op;
@@ -104,6 +109,8 @@ typedef struct fiber {
   uint32_t look_at;    /* the point of its own at which to look whether it spins */
   wakeup awaited;      /* ds_await(): what must hold, and as the driver says it */
   const char *awaits;
+  const char *waits; /* as the driver says it, NULL = it says nothing */
+  holders holders;
   void *(*start)(void *);
   void *argument;
   void *value; /* returned */
@@ -187,6 +194,7 @@ typedef struct task {
   uint16_t holder_task;
   int16_t holder_thread;
   wakeup condition;
+  holders holders;
   parking parked;
   uint8_t live;
 } task;

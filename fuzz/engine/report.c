@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who waits for what: collected when nothing can run, before the verdict is given. */
+/* Who waits for what: collected before the verdict is given, mostly because nothing can run. */
 #include "liveness.h"
 #include "gate.h"
 #include "machine.h"
@@ -78,6 +78,23 @@ int report_has_cycle(const ds_machine *m)
   return 0;
 }
 
+/* Instead of who is known to have it, those whom the driver lists now. */
+static void report_holders(ds_waiter *w, const holders *h)
+{
+  if (!h->next) {
+    return;
+  }
+  w->holder = -1;
+  w->holder_task = 0;
+  for (unsigned at = 0, next; (next = h->next(at, h->argument)) > at; at = next) {
+    if (w->holder_count < DS_HOLDERS) {
+      w->holders[w->holder_count] = (uint16_t)next;
+    }
+    w->holder_task = w->holder_task ? w->holder_task : (int32_t)next;
+    w->holder_count++;
+  }
+}
+
 static void report_thread(ds_machine *m, const fiber *f)
 {
   ds_waiter *w = add_waiter(m);
@@ -94,6 +111,10 @@ static void report_thread(ds_machine *m, const fiber *f)
     w->object = canonical_object(m, f->op.object);
   }
   w->holder = holder_of(m, f);
+  if (!w->task || w->task == f->task) { /* no coroutine runs there in the course of it */
+    w->said = f->waits ? text_add(m, f->waits) : 0;
+    report_holders(w, &f->holders);
+  }
   if (f->watch == WATCH_PARKED) {
     spin_report(m, f, w);
     return;
@@ -116,18 +137,35 @@ static ds_waiter *report_parked(ds_machine *m, uint32_t id)
   return w;
 }
 
-void report_waiters(ds_machine *m)
+static int can_run(const fiber *f)
+{
+  return !f->done && f->slot_in_runnable != NOBODY;
+}
+
+/* Is this task on a thread that can run, or does it wait for nothing? */
+static int gets_on(const ds_machine *m, uint32_t id)
+{
+  int runs = !m->tasks[id].waits;
+
+  for (uint32_t i = 0; i < m->fiber_count; i++) {
+    runs |= can_run(&m->fibers[i]) && task_of(m, &m->fibers[i]) == id;
+  }
+  return runs;
+}
+
+/* sleepers: leave out those who can go on. */
+static void report(ds_machine *m, int sleepers)
 {
   m->waiter_count = 0;
   for (uint32_t i = 0; i < m->fiber_count; i++) {
-    if (!m->fibers[i].done) {
+    if (!m->fibers[i].done && !(sleepers && can_run(&m->fibers[i]))) {
       report_thread(m, &m->fibers[i]);
     }
   }
   const uint32_t threads = m->waiter_count;
   for (uint32_t id = 1; id <= m->task_count; id++) {
     const task *t = &m->tasks[id];
-    if (!t->live) {
+    if (!t->live || (sleepers && gets_on(m, id))) {
       continue;
     }
     ds_waiter *w = NULL;
@@ -140,7 +178,19 @@ void report_waiters(ds_machine *m)
     w->text = t->waits ? text_add(m, t->waits) : w->text;
     w->holder_task = t->holder_task;
     w->holder = t->holder_thread >= 0 ? t->holder_thread : w->holder;
+    report_holders(w, &t->holders);
   }
+}
+
+void report_waiters(ds_machine *m)
+{
+  report(m, 0);
+}
+
+void report_sleepers(ds_machine *m)
+{
+  report(m, 1);
+  m->result->runnable = m->runnable_count;
 }
 
 static void add_wait(ds_machine *m, const ds_waiter *w)

@@ -133,6 +133,7 @@ static void report_loops(ds_machine *m)
     w->object = 0;
     w->holder = -1;
     w->holder_task = 0;
+    w->holder_count = 0;
   }
 }
 

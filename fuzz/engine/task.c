@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a driver says to the machine (driver.h): program, rules, logical tasks, words. */
+#include "liveness.h"
 #include "memory.h"
 
 #include <stdio.h>
@@ -87,6 +88,11 @@ void ds_fail(const char *rule, const char *site, const char *format, ...)
   finish_rule(ds_current, rule, site, format, arguments);
 }
 
+void ds_show_sleepers(void)
+{
+  report_sleepers(ds_current);
+}
+
 void ds_observe(uint64_t value)
 {
   ds_current->result->observed = value;
@@ -145,7 +151,23 @@ void ds_task_waits(unsigned id, const char *what, unsigned holder_task, int hold
   t->waits = what;
   t->holder_task = (uint16_t)holder_task;
   t->holder_thread = (int16_t)holder_thread;
+  t->holders = (holders){NULL, NULL};
   ask_soon(ds_current);
+}
+
+void ds_thread_waits(const char *what)
+{
+  fiber *f = ds_current->current;
+
+  f->waits = what;
+  f->holders = (holders){NULL, NULL};
+}
+
+void ds_task_holders(unsigned id, unsigned (*next)(unsigned after, void *argument), void *argument)
+{
+  ds_machine *m = ds_current;
+
+  *(id ? &m->tasks[id % TASKS].holders : &m->current->holders) = (holders){next, argument};
 }
 
 void ds_task_condition(unsigned id, bool (*holds)(void *argument), void *argument)

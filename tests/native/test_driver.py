@@ -150,6 +150,82 @@ def test_a_deadlock_names_the_task_on_a_stack_and_the_parked_one(tmp_path: Path)
     assert waiting["co1"].holder_task == "co2"
 
 
+HOLDERS = """
+static unsigned one, other, third, holders;
+static unsigned next_holder(unsigned after, void *mask)
+{
+  for (unsigned task = after + 1; task <= third; task++) {
+    if (*(unsigned *)mask >> task & 1) {
+      return task;
+    }
+  }
+  return 0;
+}
+static void *stand(void *unused) { take_lock(); return unused; }
+void ds_driver_main(void)
+{
+  pthread_t thread;
+  one = ds_task_create("co", 1);
+  other = ds_task_create("co", 2);
+  third = ds_task_create("co", 3);
+  holders = 1u << one;
+  ds_task_waits(other, "its turn", 0, -1);
+  ds_task_holders(other, next_holder, &holders);
+  ds_thread_waits("those who hold it");
+  ds_task_holders(0, next_holder, &holders);
+  take_lock();
+  pthread_create(&thread, NULL, stand, NULL);
+  holders = 1u << third | 1u << one;
+  %s
+  pthread_join(thread, NULL);
+}
+"""
+
+
+def test_holders_are_asked_for_when_the_report_is_made(tmp_path: Path) -> None:
+    waiting = {
+        waiter.task or f"T{waiter.thread}": waiter for waiter in run(tmp_path, HOLDERS % "").waiters
+    }
+
+    assert waiting["co2"].holders == waiting["T0"].holders == ("co1", "co3")
+    assert (waiting["T0"].text, waiting["T0"].kind) == ("those who hold it", "join")
+    assert (waiting["T1"].holder, waiting["T1"].holders) == (0, ())
+
+
+def test_what_a_thread_is_said_to_wait_for_is_no_part_of_a_deadlocks_name(tmp_path: Path) -> None:
+    silent = (HOLDERS % "").replace('ds_thread_waits("those who hold it");', "")
+    for folder in ("said", "silent"):
+        (tmp_path / folder).mkdir()
+    said = run(tmp_path / "said", HOLDERS % "").verdict
+
+    assert said == run(tmp_path / "silent", silent).verdict
+    assert said.outcome is Outcome.DEADLOCK
+
+
+def test_a_new_wait_forgets_who_was_said_to_hold_the_old_one(tmp_path: Path) -> None:
+    again = 'ds_task_waits(other, "its turn", third, -1); ds_thread_waits(NULL);'
+    waiting = {
+        waiter.task or f"T{waiter.thread}": waiter
+        for waiter in run(tmp_path, HOLDERS % again).waiters
+    }
+
+    assert (waiting["co2"].holder_task, waiting["co2"].holders) == ("co3", ())
+    assert (waiting["T0"].text, waiting["T0"].holders) == ("", ())
+
+
+def test_a_rule_that_somebody_sleeps_tells_only_who_does(tmp_path: Path) -> None:
+    let_it_block = "ds_uninterrupted(false); make_a_step(); make_a_step(); make_a_step();"
+    judged = f'{let_it_block} ds_show_sleepers(); ds_fail("R1", "asleep", "it sleeps");'
+    spec = tiny_target(tmp_path, STACKS, driver=DECLARED + HOLDERS % judged)
+    with Machine(build(spec)) as machine:
+        runs = [machine.run(GO, Strategy.random(seed)) for seed in range(50)]
+
+    assert {run.verdict.rule for run in runs} == {"R1"}
+    seen = {tuple(waiter.task or f"T{waiter.thread}" for waiter in run.waiters) for run in runs}
+    assert seen == {("co2",), ("T1", "co2")}  # T1 has come to the lock, or not yet
+    assert {run.runnable for run in runs} == {1, 2}
+
+
 def test_a_stack_is_walked_from_a_switched_one_to_the_threads_own(tmp_path: Path) -> None:
     with Machine(build(tiny_target(tmp_path, STACKS, driver=DECLARED + TASKS))) as machine:
         waiters = machine.run(GO, Strategy.replay()).waiters

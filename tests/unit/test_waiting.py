@@ -6,14 +6,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from drainstorm import text
 from drainstorm.build import build
 from drainstorm.case import Case, Operation
 from drainstorm.machine import Machine
 from drainstorm.replay import replay
 from drainstorm.result import Strategy, Waiter
+from drainstorm.spec import TargetSpec
 from drainstorm.waiting import cycles, waiter_lines
 from support.tiny import tiny_target
 
+CORPUS = Path(__file__).parents[2] / "corpus" / "regressions" / "blocklayer"
 THREE_AND_TWO = """
 #include <pthread.h>
 #include <stdint.h>
@@ -123,3 +126,38 @@ def test_a_cycle_of_three_is_told_apart_from_the_two_who_queue_behind_it(tmp_pat
     ]
     assert [who for late, who in threads if not late] == ["T1", "T2", "T3"]
     assert [who for late, who in threads if late] == ["T0", "T4", "T5"]
+
+
+def test_all_who_hold_it_are_told_and_each_may_close_a_cycle() -> None:
+    writer = Waiter(0, "", "poll", "", "its readers", -1, "co1", (), ("co1", "co3"), 2)
+    waiters = [writer, waits(-1, task="co2"), waits(-1, 0, task="co3", text="the writer")]
+    lines = waiter_lines(waiters, {})
+    assert lines[1] == "  cycle: T0 -[its readers]-> co3 -[the writer]-> T0"
+    assert lines[2] == "  T0 waits for its readers, held by co1, co3, 2 more"
+
+
+def report_of(name: str, spec: TargetSpec) -> list[str]:
+    path = CORPUS / f"{name}.case"
+    case = text.parse(path.read_text(), spec, path=path)
+    return replay(case, spec, bug=case.bug).lines(path, width=120)
+
+
+def test_a_holder_that_came_after_its_waiter_and_a_writers_readers_are_named(
+    blocklayer: TargetSpec,
+) -> None:
+    report = report_of("reader-sleeps-behind-a-waiting-writer", blocklayer)
+    assert "  T0 waits for bdrv_graph_wrlock: its readers, held by co1" in report
+    assert "  co1 waits for qemu_co_mutex_lock: its holder, held by co2" in report
+    cycle = report[report.index("Nothing can run") + 1]
+    assert re.sub(r"-\[.+?\]->", "->", cycle) == "  cycle: T0 -> co1 -> co2 -> T0"
+
+
+def test_a_rule_that_is_judged_while_others_run_tells_who_sleeps_and_only_those(
+    blocklayer: TargetSpec,
+) -> None:
+    report = report_of("two-upgrades-wait-for-each-other", blocklayer)
+    assert "co1 waits for rwlock0, but nobody is in its way" in report[2]
+    at = report.index("Waiting, while something else can run")
+    assert report[at + 1] == "  co1 waits for qemu_co_rwlock_upgrade: its owners"  # who has none
+    assert report[at + 2].startswith("     in coroutine_leave:")
+    assert report[at + 3] == ""

@@ -17,6 +17,7 @@ static void rwlock_lock(unsigned self, unsigned lock, bool reads, RwlockFunction
                         const char *what);
 static void rwlock_unlock(unsigned self, unsigned lock);
 static void mutex_unlock(unsigned self, unsigned lock);
+static unsigned holder_above(unsigned after, void *lock);
 
 void colocks_init(void)
 {
@@ -231,12 +232,18 @@ static void lock_begin(unsigned self, unsigned lock, bool reads, const char *wha
     }
   }
   const GhostColock *held = &colocks.locks[lock];
-  uint32_t holder = held->writer ? held->writer : held->readers;
-  if (holder) {
+  if (held->writer | held->readers) {
     ds_mark(2); /* somebody is in the way */
   }
-  unsigned task = holder ? ghost.coroutines[__builtin_ctz(holder)].task : 0;
-  ds_task_waits(ghost.coroutines[self].task, what, task, -1);
+  ds_task_waits(ghost.coroutines[self].task, what, 0, -1);
+  ds_task_holders(ghost.coroutines[self].task, holder_above, &colocks.locks[lock]);
+}
+
+/* It may be handed over while somebody waits for it. */
+static unsigned holder_above(unsigned after, void *lock)
+{
+  const GhostColock *held = lock;
+  return coroutine_task_above(held->writer | held->readers, after);
 }
 
 static void lock_end(unsigned self, unsigned lock)

@@ -42,6 +42,19 @@ bool coroutines_ended(void)
   return true;
 }
 
+unsigned coroutine_task_above(uint32_t coroutines, unsigned after)
+{
+  unsigned lowest = 0;
+
+  for (unsigned i = 0; i < COROUTINES; i++) {
+    unsigned task = ghost.coroutines[i].task;
+    if (coroutines >> i & 1 && task > after && (!lowest || task < lowest)) {
+      lowest = task;
+    }
+  }
+  return lowest;
+}
+
 /* ------------------------------------------------------------------ starting */
 
 bool op_start(unsigned actor, const ds_operation *op)

@@ -22,11 +22,22 @@ bool op_poll(unsigned actor, const ds_operation *op)
   return true;
 }
 
+static unsigned reader_above(unsigned after, void *unused)
+{
+  (void)unused;
+  return coroutine_task_above(ghost.lock.holders, after);
+}
+
 static void write_lock(unsigned actor, void (*take)(void))
 {
   ghost.lock.wrlock_depth++;
+  ds_thread_waits("bdrv_graph_wrlock: its readers");
+  ds_task_holders(0, reader_above, NULL);
   take();
   ghost.lock.wrlock_depth--;
+  if (ghost.lock.wrlock_depth == 0) { /* else a bottom half took it while another one waits */
+    ds_thread_waits(NULL);
+  }
   ghost.lock.writers++;
   rule_writer_entered();
   ghost.lock.writer = (uint8_t)actor;

@@ -129,9 +129,12 @@ void rule_wakeup(void)
 void rule_release(uint32_t waited)
 {
   uint32_t left = waiting_readers();
-  DS_CHECK(!left || !(waited | restarted_readers()), "R5", "reader-left-waiting",
-           "bdrv_graph_wrunlock returned, but co%d, which was waiting, still is",
-           __builtin_ffs((int)left));
+  if (left && waited | restarted_readers()) {
+    ds_show_sleepers();
+    ds_fail("R5", "reader-left-waiting",
+            "bdrv_graph_wrunlock returned, but co%d, which was waiting, still is",
+            __builtin_ffs((int)left));
+  }
   DS_CHECK(!has_writer(), "R5", "flag-left-set",
            "bdrv_graph_wrunlock returned with has_writer set");
 }

@@ -93,9 +93,18 @@ static bool first_could_come_in(unsigned lock)
 
 void rule_handed_over(unsigned lock)
 {
-  DS_CHECK(is_moving(lock) || !first_could_come_in(lock), "R8", "rwlock-asleep",
-           "a coroutine waits for rwlock%u, but nobody is in its way and nobody will wake it",
-           lock - CO_MUTEXES);
+  if (is_moving(lock) || !first_could_come_in(lock)) {
+    return;
+  }
+  const Coroutine *first = rwlock(lock)->first_ticket->co;
+  unsigned number = 0;
+  while (number < COROUTINES && ghost.coroutines[number].co != first) {
+    number++;
+  }
+  ds_show_sleepers();
+  ds_fail("R8", "rwlock-asleep",
+          "co%u waits for rwlock%u, but nobody is in its way and nobody will wake it", number + 1,
+          lock - CO_MUTEXES);
 }
 
 static void rule_locks_idle(void)
