@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -25,12 +25,14 @@ from drainstorm import native, objects
 from drainstorm.compiler import LINK, Compiler, find_compiler, run_tool
 from drainstorm.errors import StoreError, TargetError, UsageError
 from drainstorm.files import forget_old
+from drainstorm.macros import macro_places
 from drainstorm.patching import apply_patch
 from drainstorm.stub import EXPORTED, stub_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from drainstorm.macros import Place
     from drainstorm.spec import TargetSpec
 
 Flavour = Literal["sim", "cov"]
@@ -80,6 +82,7 @@ class Built:
         bug: planted bug in it, None: the shipped sources.
         digest: 64 hexadecimal digits, of all that went into it.
         blocks: basic blocks that can report that they ran ("cov"; else 0).
+        macros: by file and line, those that its suppressions name and that stand there.
     """
 
     path: Path
@@ -88,6 +91,7 @@ class Built:
     bug: str | None
     digest: str
     blocks: int
+    macros: Mapping[Place, frozenset[str]] = field(default_factory=dict, compare=False)
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -166,12 +170,15 @@ def build(
 
     Raises:
         UsageError: no such flavour or bug.
-        TargetError: no compiler, or it says no; the message has its command and words.
+        TargetError: no compiler, or it says no; the message has its command and words. Or a
+            suppression names a macro that nobody uses.
         StoreError: the cache cannot be written.
     """
     if flavour not in FLAVOURS:
         raise UsageError(f"unknown flavour '{flavour}' (known: {', '.join(FLAVOURS)})")
     plan = _plan(spec, find_compiler(compiler), coverage=flavour == "cov", bug=bug)
+    named = (suppression.macro for suppression in spec.suppress if suppression.macro)
+    macros = macro_places(plan.files, named, target=spec.name)
     digest = plan.digest()
     folder = cache_folder() / "targets"
     entry = folder / "-".join([spec.name, flavour, *([bug] if bug else []), digest[:24]])
@@ -184,7 +191,7 @@ def build(
         facts = _facts(entry)
     if facts is None:
         raise StoreError(f"the cache entry {entry} vanished; start again")
-    return Built(entry / _OUTPUT, spec, flavour, bug, digest, facts.blocks)
+    return Built(entry / _OUTPUT, spec, flavour, bug, digest, facts.blocks, macros)
 
 
 def cache_folder() -> Path:

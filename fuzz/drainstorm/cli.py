@@ -173,7 +173,8 @@ async def _hunt_plain(config: HuntConfig, view: View, control: object) -> int:
     assert isinstance(control, Control)
     summary = await run_hunt(config, view, control)
     view.close()
-    view.result(*_summary_lines(summary, interrupted=bool(control.signal)))
+    lines = _summary_lines(summary, config.spec, interrupted=bool(control.signal))
+    view.result(*lines)
     if summary.findings:
         return 1
     totals = summary.totals
@@ -191,7 +192,7 @@ async def _hunt_plain(config: HuntConfig, view: View, control: object) -> int:
     return 0
 
 
-def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
+def _summary_lines(summary: Summary, spec: TargetSpec, *, interrupted: bool) -> list[str]:
     from drainstorm.result import REMARK_WORDS
 
     totals = summary.totals
@@ -214,8 +215,9 @@ def _summary_lines(summary: Summary, *, interrupted: bool) -> list[str]:
     if totals.bounded:
         met = ", ".join(f"{name} in {count:,}" for name, count in totals.bounded.items())
         lines.append(f"  schedules in which the machine kept less than there was: {met}")
+    reasons = {str(suppression): suppression.reason for suppression in spec.suppress}
     for name, count in summary.suppressed.items():
-        lines.append(f"  suppressed: {name}, in {count:,} schedules")
+        lines.append(f"  suppressed: {name}, in {count:,} schedules ({reasons[name].strip()})")
     if totals.suppressed:
         lines.append(
             f"  {totals.suppressed:,} schedules showed only data races that are known or suppressed"

@@ -219,6 +219,9 @@ class Machine:
     ) -> tuple[Race, ...]:
         raws = list(found)
         places = self.symbols.locate({pc for r in raws for pc in (r.pc, r.other_pc) if pc})
+        for pc, place in places.items():
+            if macros := self.built.macros.get((place.file, place.line)):
+                places[pc] = replace(place, macros=macros)
         places[0] = Location("?")
         return tuple(
             Race(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from drainstorm.case import Deviation, Expect
-    from drainstorm.spec import Suppression
+    from drainstorm.suppression import Suppression
     from drainstorm.symbols import Location
     from drainstorm.verdict import Verdict
 
@@ -258,13 +258,14 @@ class Race:
 
     def is_meant_by(self, suppression: Suppression) -> bool:
         """Whether the target's description says that this race is no finding."""
-        function, file, line = suppression.function, suppression.file, suppression.line
+        function = suppression.function
         if isinstance(function, tuple):
             one, two = function
             return (_is_at(self.here, one) and _is_at(self.there, two)) or (
                 _is_at(self.here, two) and _is_at(self.there, one)
             )
-        return _is_at(self.here, function, file, line) or _is_at(self.there, function, file, line)
+        where = (function, suppression.file, suppression.line, suppression.macro)
+        return _is_at(self.here, *where) or _is_at(self.there, *where)
 
     def __str__(self) -> str:
         verbs = tuple("write" if write else "read" for write in (self.write, self.other_write))
@@ -276,12 +277,13 @@ class Race:
         )
 
 
-def _is_at(place: Location, function: str, file: str = "", line: int = 0) -> bool:
-    """Whether a place is in this function (inlined or not), file and line; empty or 0: any."""
+def _is_at(place: Location, function: str, file: str = "", line: int = 0, macro: str = "") -> bool:
+    """Whether a place is in this function (inlined or not), file, line and macro; empty, 0: any."""
     return (
         function in ("", place.function, *place.inlined_into)
         and file in ("", place.file)
         and line in (0, place.line)
+        and macro in ("", *place.macros)
     )
 
 

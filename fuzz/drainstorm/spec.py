@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 from drainstorm.errors import TargetError, UsageError
+from drainstorm.suppression import Suppression  # noqa: TC001 (msgspec looks at it)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,30 +94,6 @@ class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def judged(self) -> str:
         """What a verdict must name to be about this bug: a rule, or an outcome's word."""
         return self.verdict or self.rule
-
-
-class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Data races that are known and accepted: counted, named in the summary, no findings.
-
-    Args:
-        reason: Why they are harmless; required.
-        kind: What is suppressed; only "race" can be.
-        function: A function that one of the two accesses is in, or [f, g]: one in each.
-        file: The file, relative to the target's folder, that one of the two is in.
-        line: Its line there; 0: any.
-    """
-
-    reason: str
-    kind: str = "race"
-    function: str | tuple[str, str] = ""
-    file: str = ""
-    line: int = 0
-
-    def __str__(self) -> str:
-        function = self.function
-        words = [" and ".join(function) if isinstance(function, tuple) else function]
-        words.append(f"{self.file}:{self.line}" if self.line else self.file)
-        return f"{self.kind} in {' '.join(word for word in words if word)}"
 
 
 class GenerateHints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -448,7 +425,7 @@ def _problems(parsed: _File) -> Iterator[str]:
         if not _CALL.match(name):
             yield f"not_simulated: '{name}' is no name of a C function"
     for suppression in parsed.suppress:
-        yield from _suppression_problems(suppression)
+        yield from suppression.problems()
     yield from _name_problems(parsed)
 
 
@@ -466,22 +443,6 @@ def _name_problems(parsed: _File) -> Iterator[str]:
             yield f"{what} '{word}' stands there twice"
     for name in sorted(parsed.generate.operation_names() - set(operations)):
         yield f"[generate]: unknown operation '{name}'{did_you_mean(name, operations)}"
-
-
-def _suppression_problems(suppression: Suppression) -> Iterator[str]:
-    where = f"[[suppress]] '{suppression}'"
-    if suppression.kind != "race":
-        yield f"{where}: kind '{suppression.kind}'; only 'race' can be suppressed"
-    if not suppression.reason.strip():
-        yield f"{where}: a reason is needed"
-    if not (suppression.function or suppression.file):
-        yield f"{where}: say a function or a file, else it hides every race"
-    if isinstance(suppression.function, tuple) and (
-        suppression.file or not all(suppression.function)
-    ):
-        yield f"{where}: two functions, one for each access, and nothing else"
-    if suppression.line and not suppression.file:
-        yield f"{where}: a line needs its file"
 
 
 def _operation_problems(operation: OperationSpec, kinds: set[str]) -> Iterator[str]:

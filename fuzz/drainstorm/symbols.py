@@ -42,12 +42,14 @@ class Location:
         file: path relative to the target's folder, empty: unknown.
         line: 1-based, 0: unknown.
         inlined_into: functions around it in the same frame, innermost first.
+        macros: those that suppressions name and that its statement uses; of races only.
     """
 
     function: str
     file: str = ""
     line: int = 0
     inlined_into: tuple[str, ...] = ()
+    macros: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.function} {self.file}:{self.line}" if self.file else self.function

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drainstorm.machine import Machine
     from drainstorm.result import Race
     from drainstorm.runner import Runner
-    from drainstorm.spec import Suppression
+    from drainstorm.suppression import Suppression
     from drainstorm.verdict import Signature
 
 SLICE_SECONDS: Final = 0.03

@@ -90,6 +90,16 @@ def test_a_target_is_found_by_name_folder_and_file(
         ("[limits]", '[[suppress]]\nreason = "r"\n[limits]', "function or a file"),
         (
             "[limits]",
+            '[[suppress]]\nmacro = "ADD(x)"\nreason = "r"\n[limits]',
+            "name alone, without its arguments",
+        ),
+        (
+            "[limits]",
+            '[[suppress]]\nmacro = "M"\nfunction = ["f", "g"]\nreason = "r"\n[limits]',
+            "two functions, one for each access, and nothing else",
+        ),
+        (
+            "[limits]",
             '[[suppress]]\nkind = "leak"\nfile = "f"\nreason = "r"\n[limits]',
             "only 'race'",
         ),

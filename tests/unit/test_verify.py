@@ -18,8 +18,9 @@ from drainstorm.errors import CaseError, UsageError
 from drainstorm.findings import Finding
 from drainstorm.machine import Machine
 from drainstorm.replay import replay
-from drainstorm.spec import Suppression, TargetSpec, find_target
+from drainstorm.spec import TargetSpec, find_target
 from drainstorm.store import Store
+from drainstorm.suppression import Suppression
 from drainstorm.verify import Certificate, Refusal, Verified, from_program, verify
 
 ROOT: Final = Path(__file__).parents[2]
