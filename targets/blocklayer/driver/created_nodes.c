@@ -135,13 +135,8 @@ static bool detach(unsigned parent, unsigned child)
 }
 
 /* From the first of its parents, else of its children. */
-bool op_detach_node(unsigned actor, const ds_operation *op)
+static bool detach_from_any(unsigned node)
 {
-  unsigned node = created_choose(op->a, "detach");
-
-  if (node == ALL_NODES || ghost.lock.writer != actor || blocks.restructuring) {
-    return false;
-  }
   for (unsigned other = 0; other < ALL_NODES; other++) {
     if (detach(other, node)) {
       return true;
@@ -149,6 +144,23 @@ bool op_detach_node(unsigned actor, const ds_operation *op)
   }
   for (unsigned other = 0; other < ALL_NODES; other++) {
     if (detach(node, other)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* The node if it has edges, else the next one that does. */
+bool op_detach_node(unsigned actor, const ds_operation *op)
+{
+  unsigned node = created_choose(op->a, "detach");
+
+  if (node == ALL_NODES || ghost.lock.writer != actor || blocks.restructuring) {
+    return false;
+  }
+  for (unsigned i = 0; i < CREATED_NODES; i++) {
+    unsigned next = NODES + (node - NODES + i) % CREATED_NODES;
+    if (!(goes >> next & 1) && detach_from_any(next)) {
       return true;
     }
   }
