@@ -157,7 +157,8 @@ class ProgramGenerator:
         return frozenset(used)
 
     def _is_active(self, entry: Entry) -> bool:
-        return not entry.group or entry.group in self._groups
+        wanted_by = self._table.groups_of(entry)
+        return not wanted_by or not wanted_by.isdisjoint(self._groups)
 
     def _launched_kinds(self) -> list[str]:
         """Kinds of actors that the program's groups can set going, in the table's order."""
@@ -208,8 +209,9 @@ class ProgramGenerator:
 
     @staticmethod
     def _weight(entry: Entry, script: Script) -> float:
-        """What is held wants to be released sometime; what only fits inside is rare enough."""
-        return entry.weight * (2.0 if entry.closes in script.held else 1.0)
+        """What is held wants to be released sometime; what fits only here has few other chances."""
+        is_due = entry.closes in script.held or entry.inside in script.held
+        return entry.weight * (2.0 if is_due else 1.0)
 
     def _operation(self, actor: int, entry: Entry, script: Script, set_up: int) -> Operation:
         operands = [
