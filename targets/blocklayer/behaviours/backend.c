@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Behaviours of a backend's synchronous requests: the main thread asks for them, the medium is in
- * an IOThread. Without a medium each one refuses, and returns all the same.
+ * Behaviours of a backend's requests. Of synchronous ones: the main thread asks for them, the
+ * medium is in an IOThread. Without a medium each one refuses, and returns or calls back all the
+ * same.
  */
 #include "behaviours.h"
 
@@ -215,4 +216,75 @@ void blk_request_waits_for_a_section(void)
   assert(atomic_load(&holder.has_left));
   assert(asked(&fixture) == 1);
   tear_down(&fixture);
+}
+
+/* ------------------------------------------------------------------ asynchronous requests */
+
+/* A write and then a flush in the IOThread; its callbacks are that thread's. */
+typedef struct AioCall {
+  Fixture fixture;
+  int expected;
+  bool in_call; /* no callback before it has returned */
+  int writes;
+  _Atomic int flushes;
+} AioCall;
+
+static void aio_flushed(void *opaque, int ret)
+{
+  AioCall *call = opaque;
+
+  assert(!call->in_call && ret == call->expected);
+  atomic_fetch_add(&call->flushes, 1);
+  aio_wait_kick();
+}
+
+static void aio_flush_bh(void *opaque)
+{
+  AioCall *call = opaque;
+
+  call->in_call = true;
+  blk_aio_flush(call->fixture.blk, aio_flushed, call);
+  call->in_call = false;
+}
+
+static void aio_written(void *opaque, int ret)
+{
+  AioCall *call = opaque;
+
+  assert(!call->in_call && ret == call->expected);
+  call->writes++;
+  aio_bh_schedule_oneshot(call->fixture.ctx, aio_flush_bh, call);
+}
+
+static void aio_write_bh(void *opaque)
+{
+  AioCall *call = opaque;
+
+  call->in_call = true;
+  blk_aio_pwritev(call->fixture.blk, 0, BYTES, BDRV_REQ_NONE, aio_written, call);
+  call->in_call = false;
+}
+
+static void aio_write_and_flush(AioCall *call, int expected)
+{
+  int before = atomic_load(&call->flushes);
+
+  call->expected = expected;
+  aio_bh_schedule_oneshot(call->fixture.ctx, aio_write_bh, call);
+  AIO_WAIT_WHILE(NULL, atomic_load(&call->flushes) == before);
+  assert(call->writes == before + 1 && atomic_load(&call->flushes) == before + 1);
+}
+
+void blk_aio_requests_call_back_once(void)
+{
+  AioCall call = {0};
+
+  set_up(&call.fixture);
+  aio_write_and_flush(&call, 0);
+  assert(asked(&call.fixture) == 2); /* to write, and to flush what was written */
+  blk_remove_bs(call.fixture.blk);
+  aio_write_and_flush(&call, -ENOMEDIUM);
+  assert(asked(&call.fixture) == 2);
+  blk_drain(call.fixture.blk); /* the callback that we have seen may not have returned yet */
+  tear_down(&call.fixture);
 }

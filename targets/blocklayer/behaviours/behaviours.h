@@ -78,7 +78,8 @@
   X(JOB_SELF_DRAIN_KEEPS_MAIN_WAITING, job_self_drain_keeps_main_waiting)                          \
   X(JOB_SELF_DRAIN_NEVER_BOTH_INSIDE, job_self_drain_never_both_inside)                            \
   X(JOB_COMMIT_BY_DRAINED_END, job_commit_by_drained_end)                                          \
-  X(JOB_FOLLOWS_ITS_BACKEND, job_follows_its_backend)
+  X(JOB_FOLLOWS_ITS_BACKEND, job_follows_its_backend)                                              \
+  X(JOB_CANCEL_SYNC, job_cancelled_is_over_when_the_call_returns)
 
 #define COROUTINE_BEHAVIOURS(X)                                                                    \
   X(CO_SELF, coroutine_knows_itself)                                                               \
@@ -86,6 +87,7 @@
   X(CO_NESTING, coroutine_nests)                                                                   \
   X(CO_NO_DANGLING_ACCESS, coroutine_outlives_its_creator)                                         \
   X(CO_POOL, coroutine_is_kept_for_the_next_one)                                                   \
+  X(CO_POOL_GROWS, coroutine_is_kept_again_when_the_pool_grows)                                    \
   X(CO_WORKER, coroutine_entered_by_a_worker_runs_at_home)                                         \
   X(CO_QUEUE_CHAINING, coroutine_wakes_run_before_control_returns)                                 \
   X(CO_MUTEX, co_mutex_second_locker_waits)                                                        \
@@ -116,7 +118,8 @@
   X(DRAIN_MULTIPARENT, drain_subtree_of_one_parent_quiesces_the_other)                             \
   X(DRAIN_GRAPH_CHANGE_SUBTREE, drain_subtree_follows_the_graph)                                   \
   X(DRAIN_GRAPH_CHANGE_ALL, drain_all_covers_nodes_that_come_and_go)                               \
-  X(DRAIN_ATTACH, drain_covers_an_overlay_of_a_drained_node)
+  X(DRAIN_ATTACH, drain_covers_an_overlay_of_a_drained_node)                                       \
+  X(DRAIN_AT_ONCE, drain_at_once_lets_everybody_go_on)
 
 #define DRAIN_REQUEST_BEHAVIOURS(X)                                                                \
   X(DRAIN_IOTHREAD_ALL, drain_waits_for_other_threads_all)                                         \
@@ -186,7 +189,8 @@
   X(BLK_PDISCARD, blk_pdiscard_returns)                                                            \
   X(BLK_TRUNCATE, blk_truncate_returns)                                                            \
   X(BLK_FLUSH, blk_flush_returns)                                                                  \
-  X(BLK_IN_A_SECTION, blk_request_waits_for_a_section)
+  X(BLK_IN_A_SECTION, blk_request_waits_for_a_section)                                             \
+  X(BLK_AIO, blk_aio_requests_call_back_once)
 
 #define LOAD_BEHAVIOURS(X)                                                                         \
   X(LOAD_OVERLAY, overlay_comes_and_goes_under_load)                                               \

@@ -147,6 +147,20 @@ void coroutine_is_kept_for_the_next_one(void)
   qemu_cleanup_main_loop();
 }
 
+void coroutine_is_kept_again_when_the_pool_grows(void)
+{
+  qemu_init_main_loop();
+  qemu_coroutine_dec_pool_size(COROUTINE_POOL_FIRST_SIZE);
+  qemu_coroutine_enter(enter_new(yield_once, NULL)); /* gone when it ends */
+  qemu_coroutine_inc_pool_size(1);
+  Coroutine *first = enter_new(yield_once, NULL);
+  qemu_coroutine_enter(first);
+  Coroutine *second = enter_new(yield_once, NULL);
+  assert(second == first);
+  qemu_coroutine_enter(second);
+  qemu_cleanup_main_loop();
+}
+
 /* ------------------------------------------------------------------ waking */
 
 typedef struct Chain {

@@ -371,3 +371,53 @@ void node_that_nobody_uses_changes_its_context(void)
   iothread_destroy(b);
   qemu_cleanup_main_loop();
 }
+
+/* ------------------------------------------------------------------ begun and ended at once */
+
+typedef void DrainCall(BlockBackend *blk, BlockDriverState *bs);
+
+static void drain_node(BlockBackend *blk, BlockDriverState *bs)
+{
+  (void)blk;
+  bdrv_drain(bs);
+}
+
+static void drain_all_nodes(BlockBackend *blk, BlockDriverState *bs)
+{
+  (void)blk, (void)bs;
+  bdrv_drain_all();
+}
+
+static void drain_backend(BlockBackend *blk, BlockDriverState *bs)
+{
+  (void)bs;
+  blk_drain(blk);
+}
+
+static void drain_subtree(BlockBackend *blk, BlockDriverState *bs)
+{
+  (void)blk;
+  bdrv_subtree_drained_begin_unlocked(bs);
+  assert(bs->quiesce_counter == 1 && bs->children->bs->quiesce_counter == 1);
+  bdrv_subtree_drained_end_unlocked(bs);
+}
+
+/* A request that was on its way is over, and nobody stays quiet. */
+void drain_at_once_lets_everybody_go_on(void)
+{
+  static DrainCall *const calls[] = {drain_node, drain_all_nodes, drain_backend, drain_subtree};
+  Chain chain;
+  TestRead read;
+
+  set_up(&chain);
+  for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+    test_read_begin(&read, chain.blk);
+    assert(!test_read_is_over(&read));
+    calls[i](chain.blk, chain.node_bs);
+    assert(test_read_is_over(&read));
+    assert(!blk_in_drain(chain.blk));
+    check_sections(&chain, 0, 0);
+    check_counts(&chain, 0, 0);
+  }
+  tear_down(&chain);
+}

@@ -36,7 +36,7 @@ static int coroutine_fn test_job_run(Job *common)
   assert(qemu_get_current_aio_context() == common->aio_context);
   atomic_store(&job->runs, true);
   aio_wait_kick();
-  while (!atomic_load(&job->should_end)) {
+  while (!atomic_load(&job->should_end) && !job_is_cancelled(common)) {
     qemu_co_sleep_ns(STEP_NS); /* as if a request were in flight */
     job_pause_point(common);
     assert(qemu_get_current_aio_context() == common->aio_context);
@@ -224,6 +224,18 @@ void job_iothread_drain(void)
 void job_iothread_drain_subtree(void)
 {
   job_through_sections(TEST_SUBTREE, true);
+}
+
+/* ------------------------------------------------------------------ cancelling */
+
+void job_cancelled_is_over_when_the_call_returns(void)
+{
+  Fixture fixture;
+
+  set_up(&fixture, false, FAIL_NOWHERE);
+  assert(job_cancel_sync(&fixture.job->common.job) == -ECANCELED);
+  assert(job_is_completed(&fixture.job->common.job));
+  tear_down(&fixture, -ECANCELED);
 }
 
 /* ------------------------------------------------------------------ failures */

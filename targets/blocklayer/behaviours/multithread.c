@@ -36,6 +36,7 @@ static void coroutine_fn count_under_mutex(void *opaque)
   (void)opaque;
   for (int i = 0; i < ROUNDS; i++) {
     qemu_co_mutex_lock(&mutex);
+    qemu_co_mutex_assert_locked(&mutex);
     counter++;
     qemu_co_mutex_unlock(&mutex);
     atomic_fetch_add(&atomic_counter, 1);
