@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A visit costs a read-modify-write at each end; a replacement the lock and an allocation. */
 #include "caller_list.h"
 
 #include "util/util.h"
