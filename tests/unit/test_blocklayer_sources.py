@@ -3,13 +3,14 @@
 
 Each fence and each weaker than sequentially consistent access says whom it pairs with, and which
 litmus program shows what it does; a relaxed one, why nothing needs an order. Each public function
-says who may call it. Each file opens with what it is for.
+says who may call it, and has a caller. Each file opens with what it is for.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda p: str(p.re
 ORDERED = re.compile(r"memory_order_(seq_cst|acq_rel|acquire|release)\b")
 RELAXED = re.compile(r"memory_order_relaxed\b")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+
+CALLED = 3  # times that its name stands somewhere: declared, defined, called
 
 # Who may call them is said in their bodies; what the other folders offer is common code.
 WITH_CATEGORY = ("graph", "block", "job", "export")
@@ -75,6 +78,20 @@ def test_every_public_function_says_who_may_call_it() -> None:
     assert len(declared) > 150, "are the headers read?"
     silent = [name for name in sorted(declared) if not CATEGORY.search(body_of(name, codes))]
     assert silent == []
+
+
+def test_every_public_function_is_called() -> None:
+    """By another one, an operation of the driver, or a behaviour."""
+    code = "".join(COMMENT.sub("", path.read_text("utf-8")) for path in SRC.parent.rglob("*.[ch]"))
+    words = Counter(re.findall(r"\w+", code))
+    declared = {
+        name
+        for header in SOURCES
+        if header.suffix == ".h" and not header.stem.endswith("_int")
+        for name in DECLARED.findall(COMMENT.sub("", header.read_text("utf-8")))
+    }
+    assert len(declared) > 250, "are the headers read?"
+    assert [name for name in sorted(declared) if words[name] < CALLED] == []
 
 
 def test_every_file_opens_with_what_it_is_for() -> None:

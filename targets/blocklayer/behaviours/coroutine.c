@@ -220,11 +220,12 @@ static void coroutine_fn lock_yield_unlock(void *opaque)
 
 void co_mutex_second_locker_waits(void)
 {
-  CoMutex mutex = {0};
+  CoMutex mutex;
   const QemuLockable *lock = QEMU_MAKE_LOCKABLE(&mutex);
   Locker a = {lock, 'a'}, b = {lock, 'b'}, c = {lock, 'c'};
 
   qemu_init_main_loop();
+  qemu_co_mutex_init(&mutex);
   Coroutine *first = enter_new(lock_yield_unlock, &a);
   Coroutine *second = enter_new(lock_yield_unlock, &b);
   Coroutine *third = enter_new(lock_yield_unlock, &c);
@@ -264,6 +265,7 @@ void co_rwlock_upgrade_keeps_the_order(void)
   char letter = 'w';
 
   qemu_init_main_loop();
+  qemu_co_rwlock_init(&rwlock);
   Coroutine *reader = enter_new(read_then_upgrade, NULL);
   Coroutine *writer = enter_new(write_once, &letter);
   assert(steps_were(""));
