@@ -27,6 +27,7 @@ from drainstorm.errors import StoreError, TargetError, UsageError
 from drainstorm.files import forget_old
 from drainstorm.macros import macro_places
 from drainstorm.patching import apply_patch
+from drainstorm.startup import run_when_loaded
 from drainstorm.stub import EXPORTED, stub_source
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ Flavour = Literal["sim", "cov"]
 FLAVOURS: Final = ("sim", "cov")
 """`sim`: instrumented for the machine. `cov`: also reports the basic blocks that ran."""
 
-BUILD_VERSION: Final = 1
+BUILD_VERSION: Final = 2
 """Part of every key; raised when this module builds differently from the same inputs."""
 
 BUILDS_KEPT: Final = 200
@@ -307,6 +308,7 @@ def _compile(plan: _Plan, stage: Path, output: Path, kept: Path) -> int:
         what = f"compiling {plan.spec.name}: {path}"
         run_tool(command, what=what, folder=stage, where=where)
         _check_instructions(plan, stage, path, result)  # what is kept has passed
+        _check_startup(plan, stage, path, result)
         objects.keep(kept, key, (stage / result).read_bytes())
         return result
 
@@ -360,6 +362,18 @@ def _check_instructions(plan: _Plan, stage: Path, path: str, result: str) -> Non
             f"{plan.spec.folder / path}: '{function}' calls the kernel by itself "
             f"({match[1]}), which the machine does not simulate (use the C library's name of "
             "the call)"
+        )
+
+
+def _check_startup(plan: _Plan, stage: Path, path: str, result: str) -> None:
+    """Nothing may run when the target is loaded: that is before there is a machine."""
+    listing = run_tool([_tool("objdump"), "-r", "-t", result], what="listing", folder=stage)
+    if found := run_when_loaded(listing):
+        names = ", ".join(f"'{name}'" for name in found)
+        raise TargetError(
+            f"{plan.spec.folder / path}: {names} would run when the target is loaded or unloaded "
+            "(constructor, destructor, ifunc), where the machine cannot see it: take the attribute "
+            "away and call it from ds_driver_main()"
         )
 
 

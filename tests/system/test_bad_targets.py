@@ -255,3 +255,27 @@ def test_verify_says_what_is_not_simulated(tmp_path: Path) -> None:
     assert done.exit_code == 4
     assert "not simulated: fork, in 1 of them" in done.output
     assert "raise the limit" not in done.output
+
+
+AT_LOAD = {
+    "constructor": "__attribute__((constructor)) static void begin(void) { for (;;) {} }",
+    "constructor with a priority": "__attribute__((constructor(150))) void begin(void) { x = 1; }",
+    "destructor": "__attribute__((destructor)) static void begin(void) { x = 1; }",
+    "array": "void begin(void) { x = 1; }\n"
+    '__attribute__((section(".init_array"), used)) static void (*p)(void) = begin;',
+    "old array": "static void begin(void) { x = 1; }\n"
+    '__attribute__((section(".ctors"), used)) static void (*p)(void) = begin;',
+    "ifunc": "static void one(void) {}\nstatic void *choose(void) { return (void *)one; }\n"
+    'void begin(void) __attribute__((ifunc("choose")));',
+}
+
+
+@pytest.mark.parametrize("file", ["work.c", "driver.c"])
+@pytest.mark.parametrize("code", AT_LOAD.values(), ids=AT_LOAD.keys())
+def test_what_would_run_before_the_machine_is_refused(tmp_path: Path, code: str, file: str) -> None:
+    """In a target that is loaded it could hang or kill us, and no run would repeat it."""
+    target = tiny_target(tmp_path, "void work(void);\nvoid work(void) {}\n")
+    path = tmp_path / file
+    path.write_text(f"{path.read_text()}\nextern volatile int x;\nvolatile int x;\n{code}\n")
+    with pytest.raises(TargetError, match=rf"{file}: 'begin' would run when .* ds_driver_main\(\)"):
+        build(target)
