@@ -40,12 +40,53 @@ static int watchdog_signal(void)
   return SIGRTMIN + 3;
 }
 
+/* Rounding, masks of exceptions: of this OS thread before the first run. */
+typedef struct float_control {
+  uint32_t mxcsr;
+  uint16_t x87;
+} float_control;
+
+enum {
+  FLAGS_OF_A_TARGET = 0x40500, /* single steps (TF), direction (DF), alignment check (AC) */
+  MXCSR_STATUS = 0x3f,         /* exceptions that there were: anybody's arithmetic sets them */
+};
+
+static __thread float_control floats_before;
+
+static float_control float_control_now(void)
+{
+  float_control c;
+
+  __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(c.mxcsr), "=m"(c.x87));
+  return c;
+}
+
+void fault_restore_processor(void)
+{
+  const float_control now = float_control_now(), *before = &floats_before;
+  const uint64_t flags = __builtin_ia32_readeflags_u64();
+
+  if (UNLIKELY(flags & FLAGS_OF_A_TARGET)) {
+    __builtin_ia32_writeeflags_u64(flags & ~(uint64_t)FLAGS_OF_A_TARGET);
+  }
+  if (UNLIKELY(((now.mxcsr ^ before->mxcsr) & ~MXCSR_STATUS) || now.x87 != before->x87)) {
+    __asm__ volatile("fnclex\n\tfldcw %1\n\tldmxcsr %0" ::"m"(before->mxcsr), "m"(before->x87));
+  }
+}
+
 static void resume_host(const ds_machine *m, ucontext_t *context)
 {
 #if defined __x86_64__
+  struct _libc_fpstate *floats = context->uc_mcontext.fpregs;
+
+  if (floats) {
+    floats->cwd = floats_before.x87;
+    floats->swd = floats->ftw = 0; /* nothing on the x87's own stack */
+    floats->mxcsr = floats_before.mxcsr;
+  }
   context->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)m->host_sp;
   context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)ds_host_resume;
-  context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)0x40400; /* direction, alignment check */
+  context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FLAGS_OF_A_TARGET;
 #else
 #error "no resume_host() for this processor"
 #endif
@@ -167,6 +208,7 @@ void fault_enter(ds_machine *m)
   }
   const stack_t stack = {.ss_sp = alternate, .ss_size = ALTERNATE_BYTES};
   sigaltstack(&stack, &alternate_before);
+  floats_before = float_control_now();
   arm_watchdog();
 }
 

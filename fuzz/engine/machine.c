@@ -358,6 +358,7 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
   m->strategy->begin(m);
   m->current = fiber_create(m, main_thread, NULL);
   ds_switch(&m->host_sp, m->current->sp);
+  fault_restore_processor();
   m->running = 0;
   const uint32_t bound = m->in_tail ? tail_end(m) : 0;
   if (m->needs_wide) {

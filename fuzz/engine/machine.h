@@ -512,5 +512,7 @@ uint32_t task_of(const ds_machine *m, const fiber *f);
 uint32_t current_task(const ds_machine *m);
 void fault_enter(ds_machine *m);
 void fault_leave(ds_machine *m);
+/* After a run: what of the processor's state the target may have changed, and C relies on. */
+void fault_restore_processor(void);
 
 #endif
