@@ -245,7 +245,7 @@ def _stub(spec: TargetSpec) -> str:
     symbols = native.engine().stub_symbols()
     if both := set(symbols) & set(spec.not_simulated):
         raise TargetError(f"{spec.folder}: not_simulated names '{min(both)}', which is simulated")
-    return stub_source(symbols, refused=spec.not_simulated)
+    return stub_source(symbols, stack_kib=spec.limits.stack_kib, refused=spec.not_simulated)
 
 
 def _read_tree(spec: TargetSpec) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import difflib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -40,12 +40,14 @@ class TargetLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         threads: Simulated threads, 0: as many as there are.
         checks: What is judged in generated cases; the words of `case.CHECKS`.
         faults: What may go wrong in generated cases; the words of `case.FAULTS`.
+        stack_kib: What the stack of a thread has, KiB.
     """
 
     steps: int = 20_000
     threads: int = 0
     checks: tuple[Check, ...] = ("access", "leak")
     faults: tuple[Fault, ...] = ()
+    stack_kib: Annotated[int, msgspec.Meta(ge=16, le=448)] = 256
 
 
 class ActorKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLAIN_RETURN: Final = "__tsan_init"
 """Called by the target's constructors, before any slot is filled."""
 
-EXPORTED: Final = ("ds_stub_names", "ds_stub_slots", "ds_stub_count")
+EXPORTED: Final = ("ds_stub_names", "ds_stub_slots", "ds_stub_count", "ds_stub_stack")
 
 _HEAD: Final = """\
 /* Generated: the target's way to the machine, x86-64. */
@@ -73,11 +73,12 @@ _ARRAY: Final = """\
 """
 
 
-def stub_source(symbols: Iterable[str], *, refused: Iterable[str] = ()) -> str:
+def stub_source(symbols: Iterable[str], *, stack_kib: int, refused: Iterable[str] = ()) -> str:
     """Text of `stub.S`.
 
     Args:
         symbols: The machine's symbols, in their order.
+        stack_kib: What a thread's stack has, KiB.
         refused: Functions that the target may name and no run may reach.
     """
     calls = list(dict.fromkeys(refused))
@@ -93,6 +94,7 @@ def stub_source(symbols: Iterable[str], *, refused: Iterable[str] = ()) -> str:
             [f".Lname{i}" for i in range(len(names))],
         ),
         ("ds_stub_count", '.rodata, "a", @progbits', [str(len(names))]),
+        ("ds_stub_stack", '.rodata, "a", @progbits', [str(stack_kib << 10)]),
     )
     return "\n".join(
         [

@@ -10,6 +10,7 @@
  */
 #include "machine.h"
 #include "posix.h"
+#include "stacks.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -97,14 +98,31 @@ static uintptr_t context_pc(const ucontext_t *context)
   return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 }
 
-static int is_guard(const ds_machine *m, uintptr_t address)
+/* The end of which stack is this? Its size in bytes; 0: of none. */
+static uint32_t guarded_stack(const ds_machine *m, uintptr_t address)
 {
   const uintptr_t at = address - (uintptr_t)m->region;
 
   if (at < STACK_REGION) {
-    return at % STACK_BYTES < PAGE_BYTES;
+    return at % STACK_BYTES < guard_bytes(m, (uint32_t)(at / STACK_BYTES)) ? m->target.stack_bytes
+                                                                           : 0;
   }
-  return at < STACK_REGION + SLOT_REGION && (at - STACK_REGION) % SLOT_BYTES < PAGE_BYTES;
+  const int in_guard =
+      at < STACK_REGION + SLOT_REGION && (at - STACK_REGION) % SLOT_BYTES < PAGE_BYTES;
+  return in_guard ? SLOT_BYTES - PAGE_BYTES : 0;
+}
+
+/* It is a finding, but a usual thread has more: 8 MiB with glibc. */
+static void stack_overflow(ds_machine *m, uintptr_t address, uint32_t bytes, uintptr_t pc)
+{
+  const int is_thread = address - (uintptr_t)m->region < STACK_REGION;
+  char message[96];
+
+  snprintf(message, sizeof message,
+           is_thread ? "stack overflow: threads have %u KiB here (limits.stack_kib in target.toml)"
+                     : "stack overflow: stacks that the target makes have %u KiB here",
+           bytes >> 10);
+  set_outcome(m, DS_FAIL, DS_STACK, pc, message);
 }
 
 static void on_watchdog(int number, siginfo_t *info, void *context)
@@ -149,8 +167,9 @@ static void on_fault(int number, siginfo_t *info, void *context)
     return;
   }
   const uintptr_t address = (uintptr_t)info->si_addr, pc = context_pc(context);
-  if (number == SIGSEGV && is_guard(m, address)) {
-    set_outcome(m, DS_FAIL, DS_STACK, pc, "stack overflow");
+  const uint32_t stack = number == SIGSEGV ? guarded_stack(m, address) : 0;
+  if (stack) {
+    stack_overflow(m, address, stack, pc);
   } else if (number == SIGSEGV || number == SIGBUS) {
     /* an address may differ between processes: only its nature may enter the message; of one that
      * is no address at all (SI_KERNEL) the kernel says 0 */

@@ -6,13 +6,26 @@
  */
 #include "liveness.h"
 #include "memory.h"
+#include "stacks.h"
 #include "strategy.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 static uint8_t *stack_of(const ds_machine *m, uint32_t id)
 {
   return m->region + (size_t)id * STACK_BYTES;
+}
+
+int stacks_place(ds_machine *m)
+{
+  int failed = 0;
+
+  for (uint32_t i = 0; i < DS_THREAD_MAX; i++) {
+    failed |= mprotect(stack_of(m, i), STACK_BYTES, PROT_READ | PROT_WRITE);
+    failed |= mprotect(stack_of(m, i), guard_bytes(m, i), PROT_NONE);
+  }
+  return failed;
 }
 
 static void fiber_main(void *self)
@@ -58,9 +71,9 @@ fiber *fiber_create(ds_machine *m, void *(*start)(void *), void *argument)
   }
   const uint32_t id = m->fiber_count++;
   fiber *f = &m->fibers[id];
-  uint8_t *top = stack_of(m, id) + STACK_BYTES - (id % 24) * STACK_COLOUR_BYTES;
+  uint8_t *top = stack_of(m, id) + STACK_BYTES - stack_colour(id);
 
-  stack_begins(stack_of(m, id) + PAGE_BYTES, STACK_BYTES - PAGE_BYTES);
+  stack_begins(stack_of(m, id) + guard_bytes(m, id), STACK_BYTES - guard_bytes(m, id));
   memset(f, 0, sizeof *f);
   f->id = (uint16_t)id;
   f->owner = owner_of_run(m, id);

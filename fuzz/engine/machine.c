@@ -6,6 +6,7 @@
 #include "profile.h"
 #include "race.h"
 #include "relaxed.h"
+#include "stacks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +44,14 @@ static void release_reserved(void *at, size_t bytes)
   }
 }
 
-static int protect_guards(uint8_t *region)
+/* Those of threads move when the target's description is known: module.c. */
+static int protect_guards(ds_machine *m)
 {
-  int failed = 0;
+  uint8_t *region = m->region;
+  m->target.stack_bytes = STACK_BYTES_DEFAULT;
+  int failed = stacks_place(m);
 
   for (int i = 0; i < DS_THREAD_MAX; i++) {
-    failed |= mprotect(region + (size_t)i * STACK_BYTES, PAGE_BYTES, PROT_NONE);
     stack_exists(region + (size_t)i * STACK_BYTES, STACK_BYTES);
   }
   for (int i = 0; i < SLOTS; i++) {
@@ -70,7 +73,7 @@ ds_machine *ds_machine_create(char *error, size_t error_size)
 
   if (!m || !(m->region = reserve(REGION_BYTES)) || !(m->shadow = reserve(SHADOW_BYTES)) ||
       !(m->cells = reserve(CELL_BYTES)) || !(m->addressable = reserve(ADDRESSABLE_BYTES)) ||
-      !(m->more = reserve(MORE_BYTES)) || protect_guards(m->region)) {
+      !(m->more = reserve(MORE_BYTES)) || protect_guards(m)) {
     snprintf(error, error_size, "cannot reserve %d MiB of address space",
              (REGION_BYTES >> 20) + (SHADOW_BYTES >> 20) + (CELL_BYTES >> 20));
     ds_machine_destroy(m);

@@ -36,7 +36,7 @@
 /* Sizes of the simulated computer. Address space is reserved, memory is used when touched. */
 enum {
   PAGE_BYTES = 4096,
-  STACK_BYTES = 64 << 10,   /* per thread, its lowest page is a guard */
+  STACK_BYTES = 512 << 10,  /* between stacks of threads; what is not used of it is a guard */
   STACK_COLOUR_BYTES = 704, /* shifts stacks apart: no 4 KiB aliasing between them */
   SLOT_BYTES = 68 << 10,    /* per stack that the target switches itself, guard included */
   SLOTS = 256,
@@ -163,6 +163,7 @@ typedef struct module {
   access_cell *cells;
   const uint8_t *tls_image;
   size_t tls_file_bytes, tls_bytes, tls_align;
+  uint32_t stack_bytes; /* of a thread, as target.toml says */
   size_t tls_module_id;
   void (*driver_main)(void);
   int (*driver_idle)(void);

@@ -5,6 +5,7 @@
  * dlopen() shares the data of one file.
  */
 #include "access.h"
+#include "stacks.h"
 #include "symbols.h"
 
 #include <dlfcn.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+enum { TLS_MOST = 16 << 10 };
 
 static const symbol *symbol_for(const char *name)
 {
@@ -174,6 +177,33 @@ static int find_segments(module *t, segments *s, char *error, size_t error_size)
   return 0;
 }
 
+static int place_stacks(ds_machine *m, char *error, size_t error_size)
+{
+  module *t = &m->target;
+  const uint64_t *stack = dlsym(t->handle, "ds_stub_stack");
+  const size_t room = STACK_COLOURS * STACK_COLOUR_BYTES + t->tls_bytes + t->tls_align;
+
+  if (!stack) {
+    snprintf(error, error_size, "no stub: not built as a Drainstorm target");
+    return -1;
+  }
+  if (t->tls_bytes > TLS_MOST) {
+    snprintf(error, error_size, "%lu bytes of thread-local data; the most is %d",
+             (unsigned long)t->tls_bytes, TLS_MOST);
+    return -1;
+  }
+  if (*stack + room > STACK_BYTES - PAGE_BYTES) {
+    snprintf(error, error_size, "no room for stacks of %lu KiB", (unsigned long)(*stack >> 10));
+    return -1;
+  }
+  t->stack_bytes = (uint32_t)*stack;
+  if (stacks_place(m)) {
+    snprintf(error, error_size, "cannot protect the ends of the stacks");
+    return -1;
+  }
+  return 0;
+}
+
 int module_load(ds_machine *m, const char *path, char *error, size_t error_size)
 {
   module *t = &m->target;
@@ -193,9 +223,7 @@ int module_load(ds_machine *m, const char *path, char *error, size_t error_size)
   if (bind_stub(t, &s.slots, error, error_size) || find_segments(t, &s, error, error_size)) {
     return -1;
   }
-  if (t->tls_bytes > STACK_BYTES / 4) {
-    snprintf(error, error_size, "%lu bytes of thread-local data; the most is %d",
-             (unsigned long)t->tls_bytes, STACK_BYTES / 4);
+  if (place_stacks(m, error, error_size)) {
     return -1;
   }
   keep_writable(t, &s);

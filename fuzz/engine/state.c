@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include "access.h"
+#include "stacks.h"
 
 #include <unwind.h>
 
@@ -58,10 +59,10 @@ static _Unwind_Reason_Code in_frame(struct _Unwind_Context *context, void *argum
 static uintptr_t stack_base(const ds_machine *m, uintptr_t address)
 {
   const uintptr_t at = address - (uintptr_t)m->region;
-  const size_t bytes = at < STACK_REGION ? STACK_BYTES : SLOT_BYTES;
-  const uintptr_t within = at < STACK_REGION ? at : at - STACK_REGION;
 
-  return address - within % bytes;
+  return at < STACK_REGION
+             ? address - at % STACK_BYTES + guard_bytes(m, (uint32_t)(at / STACK_BYTES))
+             : address - (at - STACK_REGION) % SLOT_BYTES + PAGE_BYTES;
 }
 
 void state_stand(ds_machine *m, standpoint *at)
@@ -80,7 +81,7 @@ void state_stand(ds_machine *m, standpoint *at)
 uint64_t stir_stack(ds_machine *m, uint64_t hash, const fiber *f, uintptr_t from, size_t *looked_at)
 {
   const uintptr_t own = (uintptr_t)m->region + (uintptr_t)f->id * STACK_BYTES;
-  const uintptr_t begin = from - own < STACK_BYTES ? from : own + PAGE_BYTES;
+  const uintptr_t begin = from - own < STACK_BYTES ? from : own + guard_bytes(m, f->id);
 
   return stir_bytes(hash, begin, own + STACK_BYTES, looked_at);
 }

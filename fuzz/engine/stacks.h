@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the stacks of threads lie: each at the top of STACK_BYTES, its thread-local data above it.
+ * How large they are says the target's description; before a target is loaded, STACK_BYTES_DEFAULT.
+ */
+#ifndef DRAINSTORM_STACKS_H
+#define DRAINSTORM_STACKS_H
+
+#include "machine.h"
+
+enum { STACK_COLOURS = 24, STACK_BYTES_DEFAULT = 256 << 10 };
+
+/* Where the stack of a thread begins, from the end of its STACK_BYTES: shifted apart. */
+static inline size_t stack_colour(uint32_t id)
+{
+  return (size_t)(id % STACK_COLOURS) * STACK_COLOUR_BYTES;
+}
+
+/* What it does not use of its STACK_BYTES, at the low end: whole pages, a guard. */
+static inline size_t guard_bytes(const ds_machine *m, uint32_t id)
+{
+  const module *t = &m->target;
+  const size_t used = stack_colour(id) + t->tls_bytes + t->tls_align + t->stack_bytes;
+
+  return (STACK_BYTES - used) & ~(size_t)(PAGE_BYTES - 1);
+}
+
+/* Make what is below the stacks a guard. Returns whether the kernel refuses. */
+int stacks_place(ds_machine *m);
+
+#endif
