@@ -10,6 +10,7 @@
  */
 #include "inject.h"
 #include "memory.h"
+#include "race.h"
 
 #include <errno.h>
 #include <string.h>

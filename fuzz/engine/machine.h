@@ -206,15 +206,10 @@ typedef struct named_object {
   char name[40];
 } named_object;
 
-typedef struct strategy strategy; /* strategy.h */
-typedef struct tail tail;         /* tail.c */
-typedef struct spin spin;         /* spin.c */
-
-/* A race that is no failure: ds_suppress(). */
-typedef struct suppressed_race {
-  uint64_t pc, other_pc, place;
-  uint32_t mixed;
-} suppressed_race;
+typedef struct strategy strategy;               /* strategy.h */
+typedef struct tail tail;                       /* tail.c */
+typedef struct spin spin;                       /* spin.c */
+typedef struct suppressed_race suppressed_race; /* race.h */
 
 struct ds_machine {
   /* hot: touched at every scheduling point */
@@ -440,8 +435,6 @@ void *sim_tls_get_addr(void *index);
 
 void heap_reset(ds_machine *m);
 void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment);
-/* The block that an address lies in, 0 = none of at most so many bytes. */
-uintptr_t heap_small_block(const ds_machine *m, uintptr_t address, size_t bytes_most);
 /* The machine's own memory, until the end of the run: no block, and nobody else may touch it. */
 void *heap_reserve(ds_machine *m, size_t bytes);
 static inline uint8_t *arena_of(const ds_machine *m)
@@ -450,19 +443,6 @@ static inline uint8_t *arena_of(const ds_machine *m)
 }
 /* The target-switched stack that contains `address`, or NOBODY. */
 uint32_t slot_of(const ds_machine *m, uintptr_t address);
-
-/* ------------------------------------------------------------------ stack.c */
-
-/* Where the chain of frames of a thread begins: in the machine, for the current one in the caller
- * or above. */
-uintptr_t frame_of(const ds_machine *m, const fiber *f);
-/* Where the target's part of a thread's stack ends, or of one that it switches; 0: not known. */
-uintptr_t stack_end_of_thread(const ds_machine *m, const fiber *f);
-uintptr_t stack_end_of_slot(const ds_machine *m, uint32_t slot);
-/* Is there a frame record at this address? */
-int frame_is_readable(const ds_machine *m, uintptr_t frame);
-/* Where a task that is on no thread has saved its stack, or NULL if that is not known. */
-const parking *parking_of(const ds_machine *m, uint32_t task_id);
 
 /* ------------------------------------------------------------------ module.c */
 

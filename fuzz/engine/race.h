@@ -11,6 +11,12 @@
 
 enum { RACE_PLAIN = 0, RACE_MIXED = 1 }; /* mixed: one of the two is atomic */
 
+/* A race that is no failure: ds_suppress(). */
+struct suppressed_race {
+  uint64_t pc, other_pc, place;
+  uint32_t mixed;
+};
+
 /* We, at `pc`, against an earlier access by `thread` at the target offset `other_pc`. */
 void race_note(ds_machine *m, uintptr_t address, uintptr_t pc, uint32_t write, uint32_t other_pc,
                uint32_t thread, uint32_t other_write, uint32_t kind);
@@ -24,5 +30,8 @@ void race_forget_runs(ds_machine *m);
 
 /* Forget this run's races; the machine's set stays. */
 void race_begin(ds_machine *m);
+
+/* heap.c: the block that an address lies in, 0 = none of at most so many bytes. */
+uintptr_t heap_small_block(const ds_machine *m, uintptr_t address, size_t bytes_most);
 
 #endif

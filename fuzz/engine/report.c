@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who waits for what: collected before the verdict is given, mostly because nothing can run. */
 #include "liveness.h"
+#include "stacks.h"
 #include "gate.h"
 #include "machine.h"
 

@@ -20,6 +20,7 @@
  * another strategy parks at the same moment. Between the looks it costs nothing.
  */
 #include "liveness.h"
+#include "stacks.h"
 #include "memory.h"
 #include "state.h"
 

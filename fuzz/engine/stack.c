@@ -12,6 +12,7 @@
  * because the driver has not said where the target saves it (ds_task_parks()).
  */
 #include "access.h"
+#include "stacks.h"
 
 static int on_stacks(const ds_machine *m, uintptr_t address)
 {

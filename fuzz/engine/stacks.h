@@ -28,4 +28,17 @@ static inline size_t guard_bytes(const ds_machine *m, uint32_t id)
 /* Make what is below the stacks a guard. Returns whether the kernel refuses. */
 int stacks_place(ds_machine *m);
 
+/* stack.c */
+
+/* Where the chain of frames of a thread begins: in the machine, for the current one in the caller
+ * or above. */
+uintptr_t frame_of(const ds_machine *m, const fiber *f);
+/* Where the target's part of a thread's stack ends, or of one that it switches; 0: not known. */
+uintptr_t stack_end_of_thread(const ds_machine *m, const fiber *f);
+uintptr_t stack_end_of_slot(const ds_machine *m, uint32_t slot);
+/* Is there a frame record at this address? */
+int frame_is_readable(const ds_machine *m, uintptr_t frame);
+/* Where a task that is on no thread has saved its stack, or NULL if that is not known. */
+const parking *parking_of(const ds_machine *m, uint32_t task_id);
+
 #endif
