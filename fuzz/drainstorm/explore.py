@@ -8,7 +8,7 @@ before, never of the clock: the same shard does the same work on a slower machin
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.bandit import Bandit
@@ -31,6 +31,11 @@ CORPUS_MAX: Final = 256
 
 _NEW_PROGRAM_CHANCE: Final = 0.4
 _AVERAGE_STEPS_AT_START: Final = 150.0
+_SEED_TURNS: Final = 4
+_SEED_STRIDE: Final = 3
+"""A seed meets so many strategies of the rotation, so far apart, in short jobs: a hunt has a
+hundred seeds and seconds. Its neighbour and another shard's meet others."""
+
 _STREAM: Final = 1 << 40
 """Counter under which a shard derives the seed of its own random stream; jobs count from 0."""
 
@@ -88,9 +93,8 @@ class Explorer:
         self._seed, self._shard = seed, shard
         self._strategies = tuple(strategies)
         self._corpus: list[_Entry] = [_Entry(case, 1.0) for case in seeds]
-        self._seed_jobs = [
-            (at, turn) for turn in range(min(3, len(strategies))) for at in range(len(seeds))
-        ]
+        turns = range(min(_SEED_TURNS, len(strategies)))
+        self._seed_jobs = [(at, turn) for turn in turns for at in range(len(seeds))]
         self._counter = 0
         self._marks = False  # whether any schedule was marked
         self._bandit = Bandit(len(self._strategies))
@@ -100,8 +104,10 @@ class Explorer:
         """What to run next; every call is another job."""
         counter, self._counter = self._counter, self._counter + 1
         if self._seed_jobs:
-            parent, arm = self._seed_jobs.pop(0)
-            return self._job(counter, arm, self._corpus[parent].case, parent, fresh=arm == 0)
+            parent, turn = self._seed_jobs.pop(0)
+            arm = (parent + turn * _SEED_STRIDE + self._shard) % len(self._strategies)
+            job = self._job(counter, arm, self._corpus[parent].case, parent, fresh=turn == 0)
+            return replace(job, count=max(JOB_RUNS_MIN, job.count // _SEED_TURNS))
         if not self._corpus or self._rng.random() < _NEW_PROGRAM_CHANCE:
             parent, case, fresh = -1, self._generator.generate(), True
         else:

@@ -210,7 +210,7 @@ class ProgramGenerator:
     @staticmethod
     def _weight(entry: Entry, script: Script) -> float:
         """What is held wants to be released sometime; what fits only here has few other chances."""
-        is_due = entry.closes in script.held or entry.inside in script.held
+        is_due = entry.closes in script.held
         return entry.weight * (2.0 if is_due else 1.0)
 
     def _operation(self, actor: int, entry: Entry, script: Script, set_up: int) -> Operation:
