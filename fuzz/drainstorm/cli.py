@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound="Callable[..., object]")
 
 PIPE_WIDTH: Final = 120
-BUG_SECONDS: Final = 30.0
+BUG_SECONDS: Final = 60.0
 SHIPPED_SECONDS: Final = 15.0
 PLAIN_SECONDS: Final = 60.0
 

@@ -8,7 +8,7 @@ before, never of the clock: the same shard does the same work on a slower machin
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.bandit import Bandit
@@ -31,10 +31,12 @@ CORPUS_MAX: Final = 256
 
 _NEW_PROGRAM_CHANCE: Final = 0.4
 _AVERAGE_STEPS_AT_START: Final = 150.0
-_SEED_TURNS: Final = 4
-_SEED_STRIDE: Final = 3
-"""A seed meets so many strategies of the rotation, so far apart, in short jobs: a hunt has a
-hundred seeds and seconds. Its neighbour and another shard's meet others."""
+_SEED_TURNS: Final = 8
+_SEED_STRIDE: Final = 5
+"""A seed meets so many strategies of the rotation, so far apart; its neighbour others first."""
+
+_SHARD_STRIDE: Final = 0.618
+"""Shards begin so far apart in the list of seeds (golden ratio: whatever their number)."""
 
 _STREAM: Final = 1 << 40
 """Counter under which a shard derives the seed of its own random stream; jobs count from 0."""
@@ -94,7 +96,9 @@ class Explorer:
         self._strategies = tuple(strategies)
         self._corpus: list[_Entry] = [_Entry(case, 1.0) for case in seeds]
         turns = range(min(_SEED_TURNS, len(strategies)))
-        self._seed_jobs = [(at, turn) for turn in turns for at in range(len(seeds))]
+        first = int(len(seeds) * (shard * _SHARD_STRIDE % 1.0))
+        order = [*range(first, len(seeds)), *range(first)]
+        self._seed_jobs = [(at, turn) for turn in turns for at in order]
         self._counter = 0
         self._marks = False  # whether any schedule was marked
         self._bandit = Bandit(len(self._strategies))
@@ -106,8 +110,7 @@ class Explorer:
         if self._seed_jobs:
             parent, turn = self._seed_jobs.pop(0)
             arm = (parent + turn * _SEED_STRIDE + self._shard) % len(self._strategies)
-            job = self._job(counter, arm, self._corpus[parent].case, parent, fresh=turn == 0)
-            return replace(job, count=max(JOB_RUNS_MIN, job.count // _SEED_TURNS))
+            return self._job(counter, arm, self._corpus[parent].case, parent, fresh=turn == 0)
         if not self._corpus or self._rng.random() < _NEW_PROGRAM_CHANCE:
             parent, case, fresh = -1, self._generator.generate(), True
         else:

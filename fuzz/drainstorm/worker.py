@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from drainstorm.verdict import Signature
 
 SLICE_SECONDS: Final = 0.03
-KNOWN_FAILURES_MAX: Final = 32
+KNOWN_FAILURES_MAX: Final = 64
 """A job ends after so many failures of known kinds: its program shows nothing else."""
 
 

@@ -42,19 +42,20 @@ def test_no_seed_is_used_twice_and_counts_are_bounded(tally: TargetSpec) -> None
 
 def test_seed_programs_come_first_under_several_strategies(tally: TargetSpec) -> None:
     seeds = tuple(Case("tally", (Operation(0, 1, n),)) for n in (1, 2))
-    first = work(explorer(tally, seeds=seeds), 8)
-    assert [job.case for job in first] == [*seeds] * 4
+    first = work(explorer(tally, seeds=seeds), 16)
+    assert [job.case for job in first] == [*seeds] * 8
     for seed in seeds:
-        assert len({job.strategy.name for job in first if job.case == seed}) == 4
+        assert len({job.strategy.name for job in first if job.case == seed}) == 8
 
 
-def test_shards_begin_with_other_strategies(tally: TargetSpec) -> None:
-    seeds = (Case("tally", (Operation(0, 1, 1),)),)
-    names = [
-        {job.strategy.name for job in work(explorer(tally, shard=shard, seeds=seeds), 4)}
-        for shard in range(2)
-    ]
-    assert len(names[0] | names[1]) == 8
+def test_shards_begin_with_other_seeds_and_strategies(tally: TargetSpec) -> None:
+    seeds = tuple(Case("tally", (Operation(0, 1, n),)) for n in range(8))
+    first = [work(explorer(tally, shard=shard, seeds=seeds), 8) for shard in range(4)]
+    assert len({jobs[0].case for jobs in first}) == 4
+    for jobs in first:
+        assert {job.case for job in jobs} == set(seeds)
+    names = [{job.case: job.strategy.name for job in jobs} for jobs in first]
+    assert all(names[0][seed] != names[1][seed] for seed in seeds)
 
 
 def test_a_program_that_did_nothing_is_not_kept(tally: TargetSpec) -> None:
