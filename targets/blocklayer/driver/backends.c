@@ -108,13 +108,13 @@ bool op_remove(unsigned actor, const ds_operation *op)
   return true;
 }
 
-/* n: what it does with its medium, and lets nobody else do. */
+/* n: what it does with its medium, and lets nobody else do. One at a time: what runs in the poll of
+ * its unlock does not know yet what was granted. */
 bool op_set_perm(unsigned actor, const ds_operation *op)
 {
   unsigned index = choose(op->a, with_medium(), NO_BLK);
 
-  if (index == NO_BLK || !may_wait_for_requests(actor) || blocks.restructuring ||
-      blocks.blks[index].in_change) {
+  if (index == NO_BLK || !may_restructure(actor)) {
     return false;
   }
   GhostBlk *blk = &blocks.blks[index];
@@ -123,8 +123,7 @@ bool op_set_perm(unsigned actor, const ds_operation *op)
   if (index != op->a) {
     ds_note("set_perm blk%u", index);
   }
-  blocks.changing++;
-  blocks.draining++;
+  restructure_begin();
   blk->in_change = true;
   bool granted = blk_set_perm(blk->blk, perm, BLK_PERM_ALL & ~unshared) == 0;
   rule_granted(granted, !blk_conflicts(index, perm, unshared));
@@ -133,9 +132,7 @@ bool op_set_perm(unsigned actor, const ds_operation *op)
     blk->unshared = (uint8_t)unshared;
   }
   blk->in_change = false;
-  blocks.draining--;
-  blocks.changing--;
-  rule_settled();
+  restructure_end();
   return true;
 }
 
