@@ -2,8 +2,7 @@
 """This module turns basic blocks that ran into branches of the sources that were taken.
 
 A branch is a way through a function, counted once however many files include the function: where
-one of its basic blocks begins. Blocks from which every way ends in a failed assertion or abort()
-are a class of their own, found in the machine code: correct code never takes them.
+one of its basic blocks begins; blocks that only fail are none.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.bench.lines import file_rows, objdump
+from drainstorm.bench.blocks import blocks_of
+from drainstorm.bench.lines import file_rows
 from drainstorm.errors import TargetError
 from drainstorm.symbols import Symbols
 
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drainstorm.build import Built
-
-_FUNCTION: Final = re.compile(r"^([0-9a-f]+) <([^>]+)>:")
-_INSTRUCTION: Final = re.compile(r"^\s*([0-9a-f]+):\t(?:(?:bnd|notrack)\s+)?(\S+)\s*(.*)")
-_TARGET: Final = re.compile(r"^([0-9a-f]+) <([^>]+)>")
-_BLOCK: Final = "__sanitizer_cov_trace_pc"
-_ENDS: Final = frozenset({"__assert_fail", "abort", "__tsan_init"})  # the last: the compiler's own
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,7 +77,7 @@ def branches_of(built: Built, files: Iterable[Path]) -> dict[Branch, frozenset[i
         TargetError: objdump is missing or does not understand the build.
     """
     wanted = {path.name: path.relative_to(built.spec.folder).as_posix() for path in files}
-    blocks = [block for block in _Code(built.path).blocks if not block.fails]
+    blocks = [block for block in blocks_of(built.path) if not block.fails]
     # locate() takes return addresses: one behind the instruction that is meant.
     places = Symbols(built.path).locate(block.start + 1 for block in blocks)
     rows = file_rows(built.path)
@@ -138,75 +132,3 @@ def read_reasons(path: Path) -> tuple[Reason, ...]:
         elif line.startswith("- `"):
             raise TargetError(f"{path}:{number}: wanted '- `file` `function` `text`: reason'")
     return tuple(reasons)
-
-
-@dataclass(slots=True)
-class _Block:
-    start: int  # offset of the instruction behind the call that announces it
-    function: int  # offset
-    index: int  # of that instruction
-    fails: bool = False
-
-
-class _Code:
-    """The instructions of a build, and which of its blocks only fail."""
-
-    def __init__(self, path: Path) -> None:
-        self.blocks: list[_Block] = []
-        self._rows: list[tuple[str, str]] = []  # mnemonic, operands
-        self._index: dict[int, int] = {}
-        function, announced = 0, False
-        for row in objdump(path, "-d", "--no-show-raw-insn"):
-            if match := _FUNCTION.match(row):
-                function = int(match[1], 16)
-            elif match := _INSTRUCTION.match(row):
-                address, index = int(match[1], 16), len(self._rows)
-                if announced:
-                    self.blocks.append(_Block(address, function, index))
-                self._index[address] = index
-                self._rows.append((match[2], match[3]))
-                announced = self._called(index) == _BLOCK
-        self._judge()
-
-    def _called(self, index: int) -> str:
-        mnemonic, operands = self._rows[index]
-        match = _TARGET.match(operands) if mnemonic.startswith("call") else None
-        return match[2].split("@")[0] if match else ""
-
-    def _judge(self) -> None:
-        """A block fails if it leads nowhere else than to a failure or to blocks that fail."""
-        next_of = {block.index: self._next(block.index) for block in self.blocks}
-        failing: set[int] = set()
-        while more := {
-            index
-            for index, following in next_of.items()
-            if index not in failing and following is not None and following <= failing
-        }:
-            failing |= more
-        for block in self.blocks:
-            block.fails = block.index in failing
-
-    def _next(self, start: int) -> frozenset[int] | None:
-        """Blocks that may follow the one that begins here; None: it may leave the function."""
-        following, seen, waiting = set[int](), set[int](), [start]
-        while waiting:
-            index = waiting.pop()
-            if index in seen or index >= len(self._rows):
-                continue
-            seen.add(index)
-            mnemonic, operands = self._rows[index]
-            if self._called(index) == _BLOCK:
-                following.add(index + 1)
-            elif mnemonic.startswith("ret"):
-                return None
-            elif mnemonic.startswith("j"):
-                match = _TARGET.match(operands)
-                target = self._index.get(int(match[1], 16)) if match else None
-                if target is None:
-                    return None
-                waiting.append(target)
-                if mnemonic != "jmp":
-                    waiting.append(index + 1)
-            elif self._called(index) not in _ENDS:
-                waiting.append(index + 1)
-        return frozenset(following)

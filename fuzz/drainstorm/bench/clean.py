@@ -4,13 +4,12 @@
 A schedule counts when the driver marked it: a writer waited for a reader, or a reader found the
 writer. Each process is one shard; the same seed and number of workers does the same work. With a
 state file a later call goes on where the last one ended: its seed is the next one, and what is
-printed and judged is the sum.
+printed and judged is the sum. A call that is cut short loses a round at most.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +17,11 @@ import msgspec
 
 from drainstorm.bench.coverage import measure_coverage
 from drainstorm.bench.lines import line_coverage
+from drainstorm.bench.pool import processes
+from drainstorm.bench.state import Rows
 from drainstorm.build import build
 from drainstorm.case import CHECKS_DEFAULT, Limits
-from drainstorm.errors import UsageError
 from drainstorm.explore import Explorer
-from drainstorm.files import atomic_write
 from drainstorm.machine import Machine
 from drainstorm.result import Totals
 from drainstorm.spec import find_target
@@ -37,11 +36,17 @@ UNKNOWN_MOST: Final = 0.001
 SKIPPED_MOST: Final = 0.2
 LINES_LEAST: Final = 0.9
 BRANCHES_LEAST: Final = 0.95
+ROUND_SECONDS: Final = 300.0
+"""Processor time of each process until what it did is kept."""
+
+_SUM: Final = "sum"
+"""The only row of a state file."""
+
 _PROBED_SCHEDULES: Final = (4, 20)
 """How often a new program is run again on the `cov` build; one that did what counts."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Work:
     """What one process does: until its share of schedules or of processor time is used up.
 
@@ -64,15 +69,8 @@ class Work:
 
 
 class Done(msgspec.Struct):
-    """What is known so far; also what a state file holds.
+    """What is known so far; also what a state file holds."""
 
-    Args:
-        digest: Of the build whose blocks these are.
-    """
-
-    target: str
-    model: str
-    digest: str
     next_seed: int
     cpu_seconds: float = 0.0
     runs: int = 0
@@ -119,25 +117,23 @@ def measure(
     spec = find_target(target)
     build(spec)
     covered = build(spec, flavour="cov")
-    done = _load(state, Done(target, model, covered.digest, seed))
-    share = Work(
-        target=target,
-        model=model,
-        schedules=-(-max(0, schedules - done.marked) // workers) if schedules else 0,
-        cpu_seconds=max(0.0, cpu_minutes * 60 - done.cpu_seconds) / workers,
-        seed=done.next_seed,
-        shard=0,
-    )
+    identity = {"target": target, "model": model, "build": covered.digest}
+    rows = Rows(state, Done, identity)
+    done = rows[_SUM] if _SUM in rows else Done(seed)
     start = time.monotonic()
-    if share.schedules or share.cpu_seconds:
-        with multiprocessing.get_context("spawn").Pool(workers) as pool:
-            shards = [dataclasses.replace(share, shard=shard) for shard in range(workers)]
+    while share := _share(done, schedules=schedules, cpu_seconds=cpu_minutes * 60, workers=workers):
+        shards = [
+            Work(target, model, *share, seed=done.next_seed, shard=shard)
+            for shard in range(workers)
+        ]
+        with processes(workers) as pool:
             for part in pool.imap_unordered(_shard, shards):
                 done.add(*part)
         done.next_seed += 1
-    if state is not None:
-        atomic_write(state, msgspec.json.encode(done))
-    _tell(done, time.monotonic() - start, workers)
+        rows.keep(_SUM, done)
+        if done.failed:
+            break
+    _tell(f"{target} under {model}", done, time.monotonic() - start, workers)
     lines = line_coverage(covered, done.blocks, file)
     branches = measure_coverage(spec, done.blocks)
     branches.tell()
@@ -166,23 +162,20 @@ def measure(
     )
 
 
-def _load(state: Path | None, fresh: Done) -> Done:
-    if state is None or not state.exists():
-        return fresh
-    try:
-        done = msgspec.json.decode(state.read_bytes(), type=Done)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"{state}: not a state file of this measurement: {error}") from error
-    if (done.target, done.model) != (fresh.target, fresh.model):
-        raise UsageError(f"{state} is of {done.target} under {done.model}; name another --state")
-    if done.digest != fresh.digest:
-        raise UsageError(f"{state} is of another build of {done.target}; name another --state")
-    return done
+def _share(
+    done: Done, *, schedules: int, cpu_seconds: float, workers: int
+) -> tuple[int, float] | None:
+    """What each process does in the next round: schedules, seconds. None: all is done."""
+    if schedules:
+        left = schedules - done.marked
+        return (-(-left // workers), 0.0) if left > 0 else None
+    seconds = (cpu_seconds - done.cpu_seconds) / workers
+    return (0, min(ROUND_SECONDS, seconds)) if seconds > 0 else None
 
 
-def _tell(done: Done, seconds: float, workers: int) -> None:
+def _tell(what: str, done: Done, seconds: float, workers: int) -> None:
     print(
-        f"{done.target} under {done.model}: {done.marked:,} schedules that count "
+        f"{what}: {done.marked:,} schedules that count "
         f"({done.waited:,} in which a writer waited for a reader, {done.found_writer:,} in which "
         f"a reader found the writer) of {done.runs:,} over {done.programs:,} programs, "
         f"{done.steps / max(1, done.runs):.0f} points each ({done.steps:,} in all), "

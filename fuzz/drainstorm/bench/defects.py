@@ -7,11 +7,11 @@ schedules, shared among the strategies of a hunt. Under `c11` with the default c
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from drainstorm.bench.defects_data import TWIN, Defect, case_of, load_defects
+from drainstorm.bench.pool import processes
 from drainstorm.bench.portfolio import turns
 from drainstorm.bench.scores import columns_of
 from drainstorm.build import build
@@ -87,7 +87,7 @@ def measure(
             raise UsageError(f"unknown defect '{name}'{did_you_mean(name, defects)}")
     work = [Work(name, defects[name], seeds, schedules) for name in names or defects]
     build(spec)  # before the processes start: all use the same file
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with processes(workers) as pool:
         rows = []
         for row in pool.imap(_measure_row, work):
             rows.append(row)

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from typing import TYPE_CHECKING
 
 from drainstorm import text
+from drainstorm.bench.pool import processes
 from drainstorm.build import build
 from drainstorm.machine import Machine
 from drainstorm.result import Strategy
@@ -22,7 +22,7 @@ def measure(path: Path, runs: int) -> int:
     """Print how many different hashes there were; 0 when it was one per strategy."""
     case = text.load(path)
     build(find_target(case.target))  # before the processes start: both use the same file
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
+    with processes(2) as pool:
         found = pool.starmap(_hashes, [(path, runs)] * 2)
     good = True
     for strategy in STRATEGIES:

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """This module turns basic blocks that ran into lines of source that ran.
 
-The compiler calls back at the start of every basic block. Code between one call and the next one
-in the same function belongs to that block; the line table says which lines that code stands for.
+The line table says which lines the code of a block stands for.
 """
 
 from __future__ import annotations
 
 import bisect
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drainstorm.errors import TargetError
+from drainstorm.bench.blocks import blocks_of, objdump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from drainstorm.build import Built
 
 _ROW = re.compile(r"^(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+)")  # "-": the code ends here
-_CALL = re.compile(r"^\s*([0-9a-f]+):.*\bcall\s.*<__sanitizer_cov_trace_pc>")
-_FUNCTION = re.compile(r"^([0-9a-f]+) <")
-_INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +53,14 @@ def line_coverage(built: Built, blocks: Iterable[int], file: str) -> LineCoverag
     Raises:
         TargetError: objdump is missing or does not understand the build.
     """
-    starts, ends = _block_ranges(built.path)
+    all_blocks = blocks_of(built.path)
     ran = set(blocks)
+    wanted = file.rsplit("/", 1)[-1]
     hit: dict[int, bool] = {}
-    for line, address in _line_table(built.path, file.rsplit("/", 1)[-1]):
-        at = bisect.bisect_right(starts, address) - 1
-        if at >= 0 and address < ends[at]:
-            hit[line] = hit.get(line, False) or starts[at] in ran
+    for address, name, line in file_rows(built.path):
+        at = bisect.bisect_right(all_blocks, address, key=lambda block: block.start) - 1
+        if name == wanted and at >= 0 and address < all_blocks[at].end:
+            hit[line] = hit.get(line, False) or all_blocks[at].start in ran
     return LineCoverage(
         tuple(sorted(line for line, ran_it in hit.items() if ran_it)),
         tuple(sorted(line for line, ran_it in hit.items() if not ran_it)),
@@ -82,47 +78,3 @@ def file_rows(path: Path) -> list[tuple[int, str, int]]:
             line = 0 if match[2] == "-" else int(match[2])
             rows.append((int(match[3], 16), match[1] if line else "", line))
     return sorted(rows, key=lambda row: row[0])
-
-
-def _block_ranges(path: Path) -> tuple[list[int], list[int]]:
-    """Where each block's code starts (behind its call) and ends (next call or function)."""
-    starts: list[int] = []
-    borders: list[int] = []
-    pending = False
-    for row in objdump(path, "-d", "--no-show-raw-insn"):
-        if function := _FUNCTION.match(row):
-            borders.append(int(function[1], 16))
-        elif (instruction := _INSTRUCTION.match(row)) and pending:
-            starts.append(int(instruction[1], 16))
-            pending = False
-        if call := _CALL.match(row):
-            borders.append(int(call[1], 16))
-            pending = True
-    borders = [*sorted(borders), 1 << 62]
-    return starts, [borders[bisect.bisect_right(borders, start)] for start in starts]
-
-
-def _line_table(path: Path, name: str) -> list[tuple[int, int]]:
-    rows = []
-    for row in objdump(path, "--dwarf=decodedline"):
-        match = _ROW.match(row)
-        if match and match[1] == name and match[2] != "-":
-            rows.append((int(match[2]), int(match[3], 16)))
-    return rows
-
-
-def objdump(path: Path, *arguments: str) -> list[str]:
-    """What objdump prints about a build, line by line.
-
-    Raises:
-        TargetError: it is missing or does not understand the build.
-    """
-    try:
-        done = subprocess.run(
-            ["objdump", *arguments, str(path)], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise TargetError(
-            f"objdump (package binutils) is needed for line coverage: {error}"
-        ) from error
-    return done.stdout.splitlines()
