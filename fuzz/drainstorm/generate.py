@@ -209,9 +209,8 @@ class ProgramGenerator:
 
     @staticmethod
     def _weight(entry: Entry, script: Script) -> float:
-        """What is held wants to be released sometime; what fits only here has few other chances."""
-        is_due = entry.closes in script.held
-        return entry.weight * (2.0 if is_due else 1.0)
+        """What is held wants to be released sometime."""
+        return entry.weight * (2.0 if entry.closes in script.held else 1.0)
 
     def _operation(self, actor: int, entry: Entry, script: Script, set_up: int) -> Operation:
         operands = [

@@ -126,7 +126,7 @@ class OperationTable:
         self.makers = tuple(e for e in self.entries if e.makes)
         self.groups = tuple(dict.fromkeys(e.group for e in self.entries if e.group))
         self.closer = {e.closes: e for e in self.entries if e.closes}
-        self._groups = {e.code: self._groups_with(e.code) for e in self.entries}
+        self._groups = {e.code: self._groups_with(e) for e in self.entries}
 
     def entry(self, code: int) -> Entry:
         """The operation with this code, 1..number of operations."""
@@ -137,12 +137,15 @@ class OperationTable:
 
         An operation that makes sense only inside another one brings that one along, and its end.
         """
-        return self._groups[entry.closes or entry.code] | self._groups[entry.code]
+        return self._groups[entry.code]
 
-    def _groups_with(self, code: int) -> frozenset[str]:
-        own = self.entry(code).group
-        inside = {e.group for e in self.entries if e.inside == code and e.group}
-        return frozenset({own} | inside if own else ())
+    def _groups_with(self, entry: Entry) -> frozenset[str]:
+        opener = self.entry(entry.closes or entry.code)
+        return self._groups_around(opener) | self._groups_around(entry)
+
+    def _groups_around(self, entry: Entry) -> frozenset[str]:
+        inside = {e.group for e in self.entries if e.inside == entry.code and e.group}
+        return frozenset({entry.group} | inside if entry.group else ())
 
     def ordinary(self, kind: str) -> tuple[Entry, ...]:
         """What an actor of this kind does by itself: neither set-up nor launching others."""

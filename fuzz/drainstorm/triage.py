@@ -198,7 +198,8 @@ class _Triage:
         self, program: Case, others: set[Place], known: set[Signature]
     ) -> tuple[Case, Verdict] | None:
         """Two races may do no harm alone but together, as those of a message and of its flag."""
-        more, theirs = others, frozenset(known - known)
+        more = others
+        theirs: set[Signature] = set()
         for _ in range(ROUNDS_MAX):
             places = unique_places((*self._places, *others))
             if not more or len(places) == PLACES_MAX or self._stop():
