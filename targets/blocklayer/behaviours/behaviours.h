@@ -36,6 +36,7 @@
 
 #define HANDLER_BEHAVIOURS(X)                                                                      \
   X(AIO_EVENT_ADD_REMOVE, aio_event_handler_comes_and_goes)                                        \
+  X(AIO_EVENT_MANY, aio_event_each_of_many_handlers_runs)                                          \
   X(AIO_EVENT_WAIT_ONCE, aio_event_handler_runs_once_a_set)                                        \
   X(AIO_EVENT_WAIT, aio_event_wait_counts_down_to_nothing_active)                                  \
   X(AIO_EVENT_WAIT_NO_FLUSH_CB, aio_event_wait_beside_one_that_is_never_active)                    \
@@ -88,6 +89,7 @@
   X(CO_NO_DANGLING_ACCESS, coroutine_outlives_its_creator)                                         \
   X(CO_POOL, coroutine_is_kept_for_the_next_one)                                                   \
   X(CO_POOL_GROWS, coroutine_is_kept_again_when_the_pool_grows)                                    \
+  X(CO_POOL_MANY, coroutine_surplus_is_kept_for_all_threads)                                       \
   X(CO_WORKER, coroutine_entered_by_a_worker_runs_at_home)                                         \
   X(CO_QUEUE_CHAINING, coroutine_wakes_run_before_control_returns)                                 \
   X(CO_MUTEX, co_mutex_second_locker_waits)                                                        \

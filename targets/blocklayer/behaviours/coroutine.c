@@ -161,6 +161,41 @@ void coroutine_is_kept_again_when_the_pool_grows(void)
   qemu_cleanup_main_loop();
 }
 
+enum { MANY = 100 }; /* more than the main thread keeps for itself */
+
+static void enter_many(Coroutine *many[])
+{
+  for (unsigned i = 0; i < MANY; i++) {
+    many[i] = enter_new(yield_once, NULL);
+  }
+  for (unsigned i = 0; i < MANY; i++) {
+    qemu_coroutine_enter(many[i]);
+  }
+}
+
+static unsigned in_both(Coroutine *const some[], Coroutine *const others[])
+{
+  unsigned count = 0;
+
+  for (unsigned i = 0; i < MANY; i++) {
+    for (unsigned j = 0; j < MANY; j++) {
+      count += some[i] == others[j];
+    }
+  }
+  return count;
+}
+
+void coroutine_surplus_is_kept_for_all_threads(void)
+{
+  Coroutine *first[MANY], *second[MANY];
+
+  qemu_init_main_loop();
+  enter_many(first);
+  enter_many(second);
+  assert(in_both(first, second) > COROUTINE_POOL_FIRST_SIZE); /* the thread's own ones as well */
+  qemu_cleanup_main_loop();
+}
+
 /* ------------------------------------------------------------------ waking */
 
 typedef struct Chain {

@@ -94,6 +94,32 @@ void gsource_event_handler_comes_and_goes(void)
   handler_comes_and_goes(by_main_loop);
 }
 
+enum { EVENTS = 20 }; /* more than a poll has room for at first, even doubled */
+
+void aio_event_each_of_many_handlers_runs(void)
+{
+  Event events[EVENTS] = {0};
+
+  qemu_init_main_loop();
+  AioContext *ctx = qemu_get_aio_context();
+  for (unsigned i = 0; i < EVENTS; i++) {
+    event_notifier_init(&events[i].notifier, false);
+    aio_set_event_notifier(ctx, &events[i].notifier, event_cb, NULL, NULL);
+  }
+  for (unsigned i = 0; i < EVENTS; i += 2) {
+    event_notifier_set(&events[i].notifier);
+  }
+  assert(aio_poll(ctx, false));
+  for (unsigned i = 0; i < EVENTS; i++) {
+    assert(events[i].runs == (i % 2 == 0));
+  }
+  for (unsigned i = 0; i < EVENTS; i++) {
+    aio_set_event_notifier(ctx, &events[i].notifier, NULL, NULL, NULL);
+    event_notifier_cleanup(&events[i].notifier);
+  }
+  qemu_cleanup_main_loop();
+}
+
 static void handler_runs_once_a_set(Iterate *iterate)
 {
   Event event = {.active = 1};
