@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -67,13 +68,7 @@ def test_the_orders_of_the_sources_are_seen() -> None:
 
 
 def test_every_public_function_says_who_may_call_it() -> None:
-    declared = {
-        name
-        for header in SOURCES
-        if header.suffix == ".h" and header.parent.name in WITH_CATEGORY
-        if not header.stem.endswith("_int")
-        for name in DECLARED.findall(COMMENT.sub("", header.read_text("utf-8")))
-    }
+    declared = declared_in(h for h in SOURCES if h.parent.name in WITH_CATEGORY)
     codes = [COMMENT.sub("", path.read_text("utf-8")) for path in SOURCES if path.suffix == ".c"]
     assert len(declared) > 150, "are the headers read?"
     silent = [name for name in sorted(declared) if not CATEGORY.search(body_of(name, codes))]
@@ -84,12 +79,7 @@ def test_every_public_function_is_called() -> None:
     """By another one, an operation of the driver, or a behaviour."""
     code = "".join(COMMENT.sub("", path.read_text("utf-8")) for path in SRC.parent.rglob("*.[ch]"))
     words = Counter(re.findall(r"\w+", code))
-    declared = {
-        name
-        for header in SOURCES
-        if header.suffix == ".h" and not header.stem.endswith("_int")
-        for name in DECLARED.findall(COMMENT.sub("", header.read_text("utf-8")))
-    }
+    declared = declared_in(SOURCES)
     assert len(declared) > 250, "are the headers read?"
     assert [name for name in sorted(declared) if words[name] < CALLED] == []
 
@@ -103,6 +93,16 @@ def test_every_file_opens_with_what_it_is_for() -> None:
     assert len(files) > len(SOURCES)
     opening = re.compile(r"/\* SPDX-License-Identifier: \S+ \*/\n/\*")
     assert [str(path) for path in files if not opening.match(path.read_text("utf-8"))] == []
+
+
+def declared_in(files: Iterable[Path]) -> set[str]:
+    """The functions that those of the files which are public headers declare."""
+    return {
+        name
+        for header in files
+        if header.suffix == ".h" and not header.stem.endswith("_int")
+        for name in DECLARED.findall(COMMENT.sub("", header.read_text("utf-8")))
+    }
 
 
 def body_of(name: str, codes: list[str]) -> str:
