@@ -17,7 +17,9 @@
  * A buffered release store releases what its thread knows when it leaves the buffer, which may be
  * more than when it was made: a race may be missed because of that, none is invented. Plain stores
  * are not buffered: a program without data races cannot tell. One to bytes that its thread has in
- * the buffer empties that first, as of an atomic object that is initialised again.
+ * the buffer empties that first, as of an atomic object that is initialised again. Nor are stores
+ * to variables of the thread's own functions: it returns from these unseen, and the place is
+ * another variable's then, which nobody announces.
  */
 #include "memory.h"
 
@@ -267,14 +269,26 @@ static int is_in_one_word(const atomic_access *a)
   return a->address / WORD_BYTES == (a->address + a->bytes - 1) / WORD_BYTES;
 }
 
+/* Is this on a stack from which the current thread may return while the store is in the buffer? Any
+ * task's may be one of them. */
+static int may_be_left(const ds_machine *m, uintptr_t address)
+{
+  const uintptr_t own = (uintptr_t)m->region + (uintptr_t)m->current->id * STACK_BYTES;
+  return address - own < STACK_BYTES || slot_of(m, address) != NOBODY;
+}
+
+static int can_wait(const ds_machine *m, const atomic_access *a)
+{
+  return a->order != ORDER_SEQ_CST && is_in_one_word(a) && !may_be_left(m, a->address);
+}
+
 static void tso_store(ds_machine *m, const atomic_access *at, wide_value value)
 {
   const atomic_access a = *at;
   store_buffers *b = m->buffers;
 
   flush_some(m, a.pc);
-  const int later = a.order != ORDER_SEQ_CST && choose(m, DS_KIND_FLUSH, 2);
-  if (!later || !is_in_one_word(&a)) {
+  if (!can_wait(m, &a) || !choose(m, DS_KIND_FLUSH, 2)) {
     drain(m);
     base_store(m, &a, value);
     return;

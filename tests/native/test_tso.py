@@ -31,6 +31,11 @@ static int get(_Atomic int *at)
 {
   return atomic_load_explicit(at, memory_order_relaxed);
 }
+static __attribute__((unused)) void *nothing(void *unused)
+{
+  get(&y);
+  return unused;
+}
 static void beside(void *(*other)(void *), void (*self)(void))
 {
   pthread_t t;
@@ -101,11 +106,6 @@ def test_a_driver_reads_the_newest_store_while_others_may_not_see_it(
 
 
 REUSED: Final = """
-static void *nothing(void *unused)
-{
-  get(&y);
-  return unused;
-}
 static void write_and_begin_again(void)
 {
   set(&x, 1);
@@ -119,11 +119,6 @@ void work(void)
 }
 """
 COPIED: Final = """
-static void *nothing(void *unused)
-{
-  get(&y);
-  return unused;
-}
 static void grow(void)
 {
   _Atomic int *block = malloc(sizeof *block);
@@ -198,6 +193,33 @@ void work(void)
   ds_observe(1);
 }
 """
+LEFT: Final = """
+__attribute__((noinline)) static void set_its_own(void)
+{
+  _Atomic int own;
+  set(&own, 0x41414141);
+  __asm__ volatile("" ::"r"(&own) : "memory");
+}
+__attribute__((noinline)) static int sum(void)
+{
+  volatile int over_it[16] = {0};
+  int all = get(&y);
+  for (int i = 0; i < 16; i++) {
+    all |= over_it[i];
+  }
+  return all;
+}
+static void call_both(void)
+{
+  set_its_own();
+  ds_observe((unsigned long)sum() + 1);
+  get(&y);
+}
+void work(void)
+{
+  beside(nothing, call_both);
+}
+"""
 
 
 @pytest.mark.parametrize(
@@ -208,6 +230,7 @@ void work(void)
         pytest.param(HALVES, {1 + (2 << 32)}, id="two halves of a word"),
         pytest.param(OVERWRITTEN, {2, 10}, id="beside a locked operation"),
         pytest.param(SPINS, {1}, id="a loop waits for it"),
+        pytest.param(LEFT, {1}, id="of a function that has returned"),
     ],
 )
 def test_a_store_in_a_buffer_is_neither_lost_nor_late_for_its_own_thread(
