@@ -168,19 +168,27 @@ static void base_store(ds_machine *m, const atomic_access *at, wide_value value)
   recover(m, at);
 }
 
+/* The current thread's oldest store: it has one. */
+static buffered_store *oldest_of_ours(const ds_machine *m)
+{
+  buffered_store *s = m->buffers->entries;
+
+  while (s->thread != m->current->id) {
+    s++;
+  }
+  return s;
+}
+
 /* The oldest store becomes visible to everybody. */
 static void flush_one(ds_machine *m)
 {
   store_buffers *b = m->buffers;
-  uint32_t i = 0;
+  buffered_store *at = oldest_of_ours(m);
+  const buffered_store oldest = *at;
 
-  while (b->entries[i].thread != m->current->id) {
-    i++;
-  }
-  const buffered_store oldest = b->entries[i];
   b->count--;
   b->of_thread[oldest.thread]--;
-  memmove(b->entries + i, b->entries + i + 1, (b->count - i) * sizeof *b->entries);
+  memmove(at, at + 1, (size_t)(b->entries + b->count - at) * sizeof *at);
   base_store(m, &oldest.access, oldest.value);
 }
 
@@ -189,17 +197,6 @@ static void drain(ds_machine *m)
   while (own_count(m)) {
     flush_one(m);
   }
-}
-
-/* Where the current thread's oldest store goes. */
-static const atomic_access *oldest_access(const ds_machine *m)
-{
-  uint32_t i = 0;
-
-  while (m->buffers->entries[i].thread != m->current->id) {
-    i++;
-  }
-  return &m->buffers->entries[i].access;
 }
 
 /* The current thread's newest store to some of these bytes, or NULL. */
@@ -220,7 +217,7 @@ static void tso_settle(ds_machine *m, int in_steps)
 {
   while (own_count(m)) {
     if (in_steps) {
-      const atomic_access *a = oldest_access(m);
+      const atomic_access *a = &oldest_of_ours(m)->access;
       point(m, DS_EV_STORE, (const void *)a->address, a->pc);
     }
     flush_one(m);
@@ -231,7 +228,7 @@ static void tso_settle(ds_machine *m, int in_steps)
 static void flush_some(ds_machine *m, uintptr_t pc)
 {
   while (own_count(m) && choose(m, DS_KIND_FLUSH, 2) == 0) {
-    point(m, DS_EV_STORE, (const void *)oldest_access(m)->address, pc);
+    point(m, DS_EV_STORE, (const void *)oldest_of_ours(m)->access.address, pc);
     flush_one(m);
   }
 }
@@ -306,24 +303,20 @@ static void tso_store(ds_machine *m, const atomic_access *at, wide_value value)
 static wide_value tso_rmw(ds_machine *m, const atomic_access *at, rmw_operation operation,
                           wide_value operand)
 {
-  const atomic_access a = *at;
-
   drain(m);
-  uncover(m, &a);
-  const wide_value old = base(m)->rmw(m, &a, operation, operand);
-  recover(m, &a);
+  uncover(m, at);
+  const wide_value old = base(m)->rmw(m, at, operation, operand);
+  recover(m, at);
   return old;
 }
 
 static int tso_cas(ds_machine *m, const atomic_access *at, int failure_order, int weak,
                    wide_value *expected, wide_value desired)
 {
-  const atomic_access a = *at;
-
   drain(m);
-  uncover(m, &a);
-  const int done = base(m)->cas(m, &a, failure_order, weak, expected, desired);
-  recover(m, &a);
+  uncover(m, at);
+  const int done = base(m)->cas(m, at, failure_order, weak, expected, desired);
+  recover(m, at);
   return done;
 }
 
