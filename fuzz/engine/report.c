@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who waits for what: collected before the verdict is given, mostly because nothing can run. */
-#include "liveness.h"
-#include "stacks.h"
 #include "gate.h"
+#include "liveness.h"
 #include "machine.h"
+#include "stacks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +154,16 @@ static int gets_on(const ds_machine *m, uint32_t id)
   return runs;
 }
 
+/* What the driver says of a task comes before what it says of the thread that the task is on. */
+static void report_task(ds_machine *m, ds_waiter *w, const task *t)
+{
+  w->text = text_add(m, t->waits);
+  w->holder_task = t->holder_task;
+  w->holder = t->holder_thread >= 0 ? t->holder_thread : w->holder;
+  w->holder_count = 0;
+  report_holders(w, &t->holders);
+}
+
 /* sleepers: leave out those who can go on. */
 static void report(ds_machine *m, int sleepers)
 {
@@ -176,10 +186,9 @@ static void report(ds_machine *m, int sleepers)
     if (!w) {
       w = report_parked(m, id);
     }
-    w->text = t->waits ? text_add(m, t->waits) : w->text;
-    w->holder_task = t->holder_task;
-    w->holder = t->holder_thread >= 0 ? t->holder_thread : w->holder;
-    report_holders(w, &t->holders);
+    if (t->waits) {
+      report_task(m, w, t);
+    }
   }
 }
 

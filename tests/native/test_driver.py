@@ -213,6 +213,23 @@ def test_a_new_wait_forgets_who_was_said_to_hold_the_old_one(tmp_path: Path) -> 
     assert (waiting["T0"].text, waiting["T0"].holders) == ("", ())
 
 
+@pytest.mark.parametrize(
+    ("says", "holders"),
+    [
+        pytest.param("", ("co1", "co1", "co3"), id="nothing"),
+        pytest.param('ds_task_waits(one, "it", third, -1);', ("co3",), id="whom it waits for"),
+    ],
+)
+def test_what_a_task_says_counts_before_what_its_thread_says(
+    tmp_path: Path, says: str, holders: tuple[str, ...]
+) -> None:
+    waiters = run(tmp_path, HOLDERS % f"ds_task_enter(one); {says}").waiters
+    (on_thread,) = [waiter for waiter in waiters if waiter.thread == 0]
+
+    assert on_thread.task == "co1"
+    assert (on_thread.holder_task, *on_thread.holders) == holders
+
+
 def test_a_rule_that_somebody_sleeps_tells_only_who_does(tmp_path: Path) -> None:
     let_it_block = "ds_uninterrupted(false); make_a_step(); make_a_step(); make_a_step();"
     judged = f'{let_it_block} ds_show_sleepers(); ds_fail("R1", "asleep", "it sleeps");'
