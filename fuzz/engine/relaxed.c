@@ -234,13 +234,6 @@ static uint32_t keep_new_loads(ds_machine *m, staged_access *kept)
   return count;
 }
 
-/* A plain access does not look into a store buffer, in which our own stores may be now. */
-static void stay_plain(ds_machine *m, uintptr_t address, size_t bytes, uint32_t write, uintptr_t pc)
-{
-  m->model->settle(m, 0);
-  access_plain(m, address, bytes, write, pc);
-}
-
 static void aware_write(ds_machine *m, uintptr_t address, size_t bytes, int relaxed, uintptr_t pc)
 {
   staged_access kept[STAGED_MOST];
@@ -255,7 +248,7 @@ static void aware_write(ds_machine *m, uintptr_t address, size_t bytes, int rela
     }
     begin_stores(m, address, bytes, pc);
   } else if (m->model) {
-    stay_plain(m, address, bytes, STAMP_WRITE, pc);
+    access_plain(m, address, bytes, STAMP_WRITE, pc);
   }
   for (uint32_t i = 0; i < count; i++) {
     show(m, &kept[i]);
@@ -269,7 +262,7 @@ static void aware_read(ds_machine *m, uintptr_t address, size_t bytes, int relax
   if (relaxed && pieces_in(address, bytes) <= STAGED_MOST) {
     begin_loads(m, address, bytes, pc);
   } else if (m->model) {
-    stay_plain(m, address, bytes, 0, pc);
+    access_plain(m, address, bytes, 0, pc);
   }
 }
 

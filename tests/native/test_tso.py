@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from drainstorm.build import build
-from drainstorm.case import Case, Limits, Operation
+from drainstorm.case import CHECKS_DEFAULT, Case, Limits, Operation
 from drainstorm.machine import Machine, Strategy
 from drainstorm.verdict import Outcome
 from support.tiny import DRIVER, tiny_target
@@ -46,8 +46,11 @@ static void beside(void *(*other)(void *), void (*self)(void))
 """
 
 
-def observed(folder: Path, source: str, model: str, driver: str = DRIVER) -> Mapping[int, int]:
-    case = Case("tiny", (Operation(0, 1),), limits=Limits(model=model))
+def observed(
+    folder: Path, source: str, model: str, driver: str = DRIVER, *, volatile: bool = False
+) -> Mapping[int, int]:
+    checks = (*CHECKS_DEFAULT, "volatile") if volatile else CHECKS_DEFAULT
+    case = Case("tiny", (Operation(0, 1),), limits=Limits(model=model, checks=checks))
     with Machine(build(tiny_target(folder, HEAD + source, driver=driver))) as machine:
         totals = machine.batch(case, Strategy.random(1), RUNS, stop=False, twice=True)
     assert totals.first_fail is None, totals.first_fail
@@ -237,3 +240,33 @@ def test_a_store_in_a_buffer_is_neither_lost_nor_late_for_its_own_thread(
     tmp_path: Path, source: str, allowed: set[int]
 ) -> None:
     assert observed(tmp_path, source, "tso").keys() == allowed
+
+
+PLAIN_IN_BETWEEN: Final = """
+static volatile int one, another;
+static int counter, other_counter, seen_by_other;
+static void *other(void *unused)
+{
+  another = 1;
+  other_counter++;
+  seen_by_other = one;
+  return unused;
+}
+void work(void)
+{
+  pthread_t t;
+  pthread_create(&t, NULL, other, NULL);
+  one = 1;
+  counter++;
+  const int seen = another;
+  pthread_join(t, NULL);
+  ds_observe(1 + (unsigned)seen + 2 * (unsigned)seen_by_other);
+}
+"""
+
+
+@pytest.mark.parametrize(("model", "allowed"), [("sc", {2, 3, 4}), ("tso", {1, 2, 3, 4})])
+def test_a_plain_access_does_not_empty_the_buffer(
+    tmp_path: Path, model: str, allowed: set[int]
+) -> None:
+    assert observed(tmp_path, PLAIN_IN_BETWEEN, model, volatile=True).keys() == allowed
