@@ -3,7 +3,7 @@
  * Requests of a BlockBackend: counted first, then queued while the backend is quiesced. A request
  * costs two counts (here and in the node), two fences and the graph's read lock.
  */
-#include "block/block_backend_io.h"
+#include "block/block_backend_int.h"
 
 #include "aio/code_category.h"
 #include "block/block_io.h"
@@ -64,17 +64,19 @@ static void coroutine_fn blk_wait_while_drained(BlockBackend *blk)
 
 /* ------------------------------------------------------------------ in a coroutine */
 
-static int coroutine_fn root_preadv(BdrvChild *root, const BlkRequest *request)
+int coroutine_fn blk_root_preadv(BdrvChild *root, const BlkRequest *request)
 {
-  return bdrv_co_preadv(root, request->offset, request->bytes, request->flags);
+  return bdrv_co_preadv_part(root, request->offset, request->bytes, request->qiov_bytes,
+                             request->qiov_offset, request->flags);
 }
 
-static int coroutine_fn root_pwritev(BdrvChild *root, const BlkRequest *request)
+int coroutine_fn blk_root_pwritev(BdrvChild *root, const BlkRequest *request)
 {
-  return bdrv_co_pwritev(root, request->offset, request->bytes, request->flags);
+  return bdrv_co_pwritev_part(root, request->offset, request->bytes, request->qiov_bytes,
+                              request->qiov_offset, request->flags);
 }
 
-static int coroutine_fn root_flush(BdrvChild *root, const BlkRequest *request)
+int coroutine_fn blk_root_flush(BdrvChild *root, const BlkRequest *request)
 {
   (void)request;
   return bdrv_co_flush(root);
@@ -84,20 +86,20 @@ int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset, int64_t bytes,
                                BdrvRequestFlags flags)
 {
   IO_OR_GS_CODE();
-  return blk_co_request(blk, (BlkRequest){root_preadv, offset, bytes, .flags = flags});
+  return blk_co_request(blk, (BlkRequest){blk_root_preadv, offset, bytes, bytes, .flags = flags});
 }
 
 int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
                                 BdrvRequestFlags flags)
 {
   IO_OR_GS_CODE();
-  return blk_co_request(blk, (BlkRequest){root_pwritev, offset, bytes, .flags = flags});
+  return blk_co_request(blk, (BlkRequest){blk_root_pwritev, offset, bytes, bytes, .flags = flags});
 }
 
 int coroutine_fn blk_co_flush(BlockBackend *blk)
 {
   IO_OR_GS_CODE();
-  return blk_co_request(blk, (BlkRequest){root_flush});
+  return blk_co_request(blk, (BlkRequest){blk_root_flush});
 }
 
 static int coroutine_fn blk_co_request(BlockBackend *blk, BlkRequest request)
@@ -179,24 +181,27 @@ void blk_aio_preadv(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvReques
                     BlockCompletionFunc *cb, void *opaque)
 {
   IO_CODE();
-  blk_aio_request((BlkAioRequest){.blk = blk,
-                                  .request = {root_preadv, offset, bytes, .flags = flags},
-                                  .cb = cb,
-                                  .opaque = opaque});
+  blk_aio_request(
+      (BlkAioRequest){.blk = blk,
+                      .request = {blk_root_preadv, offset, bytes, bytes, .flags = flags},
+                      .cb = cb,
+                      .opaque = opaque});
 }
 
 void blk_aio_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvRequestFlags flags,
                      BlockCompletionFunc *cb, void *opaque)
 {
   IO_CODE();
-  blk_aio_request((BlkAioRequest){.blk = blk,
-                                  .request = {root_pwritev, offset, bytes, .flags = flags},
-                                  .cb = cb,
-                                  .opaque = opaque});
+  blk_aio_request(
+      (BlkAioRequest){.blk = blk,
+                      .request = {blk_root_pwritev, offset, bytes, bytes, .flags = flags},
+                      .cb = cb,
+                      .opaque = opaque});
 }
 
 void blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque)
 {
   IO_CODE();
-  blk_aio_request((BlkAioRequest){.blk = blk, .request = {root_flush}, .cb = cb, .opaque = opaque});
+  blk_aio_request(
+      (BlkAioRequest){.blk = blk, .request = {blk_root_flush}, .cb = cb, .opaque = opaque});
 }

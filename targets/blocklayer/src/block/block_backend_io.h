@@ -57,21 +57,6 @@ AioContext *blk_get_aio_context(const BlockBackend *blk);
 /* Is there a section that keeps the backend quiet? Exact in the main thread only. */
 bool blk_in_drain(const BlockBackend *blk);
 
-/* For block_backend_sync.c: what is asked of the medium, and all of a request between
- * blk_inc_in_flight() and blk_dec_in_flight(). */
-typedef struct BlkRequest BlkRequest;
-
-struct BlkRequest {
-  int coroutine_fn (*function)(BdrvChild *root, const BlkRequest *request);
-  int64_t offset;
-  int64_t bytes;
-  int64_t qiov_bytes;
-  int64_t qiov_offset;
-  BdrvRequestFlags flags;
-};
-
-int coroutine_fn blk_co_do_request(BlockBackend *blk, const BlkRequest *request);
-
 /* Never queue requests: only while none is in flight. */
 void blk_set_disable_request_queuing(BlockBackend *blk, bool disable);
 

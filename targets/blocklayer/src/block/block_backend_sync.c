@@ -5,7 +5,7 @@
  * before it has come there; while it is queued nobody counts it, or a drain would wait for it, and
  * it for the drain's end.
  */
-#include "block/block_backend_io.h"
+#include "block/block_backend_int.h"
 
 #include "aio/code_category.h"
 #include "block/block_io.h"
@@ -47,36 +47,18 @@ static int blk_poll_co(BlockBackend *blk, BlkRequest request)
 
 /* ------------------------------------------------------------------ reading, writing, flushing */
 
-static int coroutine_fn preadv_root(BdrvChild *root, const BlkRequest *request)
-{
-  return bdrv_co_preadv_part(root, request->offset, request->bytes, request->qiov_bytes,
-                             request->qiov_offset, request->flags);
-}
-
-static int coroutine_fn pwritev_root(BdrvChild *root, const BlkRequest *request)
-{
-  return bdrv_co_pwritev_part(root, request->offset, request->bytes, request->qiov_bytes,
-                              request->qiov_offset, request->flags);
-}
-
-static int coroutine_fn flush_root(BdrvChild *root, const BlkRequest *request)
-{
-  (void)request;
-  return bdrv_co_flush(root);
-}
-
 int blk_preadv_part(BlockBackend *blk, int64_t offset, int64_t bytes, int64_t qiov_bytes,
                     int64_t qiov_offset)
 {
   IO_OR_GS_CODE();
-  return blk_poll_co(blk, (BlkRequest){preadv_root, offset, bytes, qiov_bytes, qiov_offset});
+  return blk_poll_co(blk, (BlkRequest){blk_root_preadv, offset, bytes, qiov_bytes, qiov_offset});
 }
 
 int blk_pwritev_part(BlockBackend *blk, int64_t offset, int64_t bytes, int64_t qiov_bytes,
                      int64_t qiov_offset)
 {
   IO_OR_GS_CODE();
-  return blk_poll_co(blk, (BlkRequest){pwritev_root, offset, bytes, qiov_bytes, qiov_offset});
+  return blk_poll_co(blk, (BlkRequest){blk_root_pwritev, offset, bytes, qiov_bytes, qiov_offset});
 }
 
 int blk_preadv(BlockBackend *blk, int64_t offset, int64_t bytes)
@@ -106,7 +88,7 @@ int blk_pwrite(BlockBackend *blk, int64_t offset, int64_t bytes)
 int blk_flush(BlockBackend *blk)
 {
   IO_OR_GS_CODE();
-  return blk_poll_co(blk, (BlkRequest){flush_root});
+  return blk_poll_co(blk, (BlkRequest){blk_root_flush});
 }
 
 /* ------------------------------------------------------------------ the others */
