@@ -28,12 +28,12 @@ int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset, int64_t bytes,
                                 BdrvRequestFlags flags);
 int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes,
                                  BdrvRequestFlags flags);
-int coroutine_fn bdrv_co_flush(BdrvChild *child); /* what was written before it begins */
+int coroutine_fn bdrv_co_flush(BdrvChild *child); /* what was written before, below it too */
 
-/* For drivers: pass the request on to all children, one after the other, until one fails. */
+/* For drivers: pass the request on to all children, one after the other, until one fails. A flush
+ * is passed on without them. */
 int coroutine_fn bdrv_co_preadv_children(BlockDriverState *bs, int64_t offset, int64_t bytes);
 int coroutine_fn bdrv_co_pwritev_children(BlockDriverState *bs, int64_t offset, int64_t bytes);
-int coroutine_fn bdrv_co_flush_children(BlockDriverState *bs);
 
 /* May the range be asked for? 0, or as above. */
 int bdrv_check_request(const BlockDriverState *bs, int64_t offset, int64_t bytes);

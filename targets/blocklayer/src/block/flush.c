@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Flushing a node: one flush at a time, and none if nothing was written since the last one that
- * succeeded. Writes are counted when they are over; what a flush makes lasting is what was counted
- * before it began, whatever comes to be counted meanwhile. The mutex of the node's requests is
- * taken twice.
+ * Flushing a node, then all below it: one flush of each at a time, and none if nothing was written
+ * since the last one that succeeded. Writes are counted when they are over; what a flush makes
+ * lasting is what was counted before it began, whatever comes to be counted meanwhile. The mutex of
+ * a node's requests is taken twice.
  */
 #include "block/block_io.h"
 
@@ -13,6 +13,7 @@
 #include <errno.h>
 
 static int flush_node(BlockDriverState *bs);
+static int flush_children(BlockDriverState *bs);
 
 int coroutine_fn bdrv_co_flush(BdrvChild *child)
 {
@@ -23,7 +24,7 @@ int coroutine_fn bdrv_co_flush(BdrvChild *child)
   bdrv_inc_in_flight(bs);
   int ret = bs->drv ? flush_node(bs) : -ENOMEDIUM;
   if (ret == 0) {
-    ret = bdrv_co_flush_children(bs); /* whatever came to them without us, before we were above */
+    ret = flush_children(bs); /* whatever came to them without us, before we were above */
   }
   bdrv_dec_in_flight(bs);
   return ret;
@@ -52,12 +53,11 @@ static int coroutine_fn flush_node(BlockDriverState *bs)
   return ret;
 }
 
-int coroutine_fn bdrv_co_flush_children(BlockDriverState *bs)
+/* One after the other, until one fails. */
+static int coroutine_fn flush_children(BlockDriverState *bs)
 {
-  IO_CODE();
   int ret = 0;
 
-  assert_bdrv_graph_readable();
   for (BdrvChild *edge = bs->children; edge && ret >= 0; edge = edge->next_sibling) {
     ret = bdrv_co_flush(edge);
   }
