@@ -116,15 +116,18 @@ void aio_group_close(void);    /* before the main context goes */
 /* The context's thread has ended (or is us): take away what would outlive it. */
 void aio_context_leaves(unsigned index);
 
-/* rules_aio.c: R8 in a callback of this context; the others when nothing can run. */
+/* rules_aio.c: R14 in a callback of this context; without a word, when nothing can run. */
 void rule_affinity(unsigned context);
 void rule_bells(void);
 void rule_waiter(void);
 void rule_handlers(void);
 void rule_visitors(void);
+void rule_performance(const GhostRequest *request);         /* R18, when a worker begins */
 void rule_completion(const GhostRequest *request, int ret); /* R18, in it */
+void rule_coroutines_request(int ret, int due);             /* R18, when it has returned */
 void rule_requests(void);
 void rule_timer_fires(const GhostTimer *timer); /* R50, in its callback */
+void rule_alarm_fires(bool armed);              /* the same of one of the heap */
 void rule_timers(void);
 
 #pragma GCC visibility pop

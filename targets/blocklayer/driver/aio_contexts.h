@@ -58,6 +58,7 @@ void notifiers_close(void);
 /* rules_aio_contexts.c */
 void rule_homes(void);                                           /* nothing is changing */
 void rule_change_granted(unsigned node, bool granted, bool due); /* or refused */
+void rule_user_at_home(unsigned node, bool at_home);             /* it was asked */
 void rule_detached(unsigned node);                               /* its driver is told */
 void rule_attached(unsigned node, const AioContext *ctx);
 void rule_notifier(unsigned notifier, bool detach);

@@ -127,9 +127,11 @@ bool quiet_enough_to_attach(unsigned parent, unsigned child);
 /* rules_blocks.c */
 void rule_section_is_quiet(void);                    /* the begin of one has returned */
 void rule_request_reaches(unsigned node);            /* its driver */
-void rule_flushed(unsigned node, unsigned written);  /* a flush that began after so many writes */
 void rule_callback(unsigned blk);                    /* of a request of this backend */
+void rule_writer_goes_first(bool overtaken);         /* by a request that has been to its node */
+void rule_flushed(unsigned node, unsigned written);  /* a flush that began after so many writes */
 void rule_driver_told(unsigned node, bool quiesced); /* by drain_begin or drain_end */
+void rule_driver_told_all(unsigned node);            /* it is deleted */
 void rule_settled(void);                             /* counters, edges, references */
 void rule_writer_is_drained(void);                   /* a drained write lock was given */
 bool node_is_busy(unsigned node);                    /* otherwise than with who comes to drain */

@@ -73,6 +73,7 @@ GhostOperation op_disk_io, op_disk_control;
 bool users_conflict(unsigned perm, unsigned shared, unsigned other_perm, unsigned other_shared);
 void rule_answer(const GhostDisk *disk, int answer, int due);
 void rule_answered_in_time(const GhostDisk *disk);
+void rule_disk_flushed(const GhostDisk *disk, uint8_t flushes_before); /* that was written to */
 void rule_granted(bool granted, bool due);
 void rule_permissions(const GhostDisk *disk);
 void disks_judge(unsigned sections_of_all); /* R21 */

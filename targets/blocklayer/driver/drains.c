@@ -72,8 +72,7 @@ bool op_ask_users(unsigned actor, const ds_operation *op)
   bdrv_graph_rdlock_main_loop();
   for (BdrvChild *edge = bs->parents; edge; edge = edge->next_of_parents) {
     bool there = edge->klass->get_parent_aio_context(edge) == bdrv_get_aio_context(bs);
-    DS_CHECK(there || edge->klass == &child_job, "R40", "home",
-             "a user of node%u says that it is in another context", op->a % NODES);
+    rule_user_at_home(op->a % NODES, there || edge->klass == &child_job);
   }
   bdrv_graph_rdunlock_main_loop();
   return true;

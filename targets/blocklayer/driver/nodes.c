@@ -5,6 +5,7 @@
  * It starts as 0 -> 1 -> 2 and 0 -> 3, with four loose nodes.
  */
 #include "aio_contexts.h"
+#include "rules.h"
 
 static const uint16_t first_children[NODES] = {[0] = 1 << 1 | 1 << 3, [1] = 1 << 2};
 
@@ -133,8 +134,7 @@ void walk_node(unsigned operand)
   }
   /* Who restructures drains, and lets readers in, before it can tell us what it has changed. */
   uint32_t expected = blocks.restructuring ? nodes_below_by_edges(top) : nodes_below(top);
-  DS_CHECK(seen == expected, "R1", "graph-torn",
-           "walking from node%u met the nodes %#x instead of %#x", top, seen, expected);
+  rule_walked(top, seen, expected);
 }
 
 /* A mask of `node` and everything below it, by the ghost graph. */

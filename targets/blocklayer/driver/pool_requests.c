@@ -14,8 +14,7 @@ static int perform(void *opaque)
 {
   GhostRequest *request = opaque;
 
-  DS_CHECK(!request->performed, "R18", "performed-twice", "request %u is performed twice",
-           (unsigned)(request - ghost_aio.requests));
+  rule_performance(request);
   request->performed = true;
   return (int)(request - ghost_aio.requests);
 }
@@ -86,8 +85,7 @@ bool op_submit_co(unsigned actor, const ds_operation *op)
   actor_waits(actor, "thread_pool_submit_co: a worker");
   int ret = thread_pool_submit_co(answer, (void *)(uintptr_t)due);
   actor_waits(actor, NULL);
-  DS_CHECK(ret == due, "R18", "wrong-result", "a coroutine's request returns %d instead of %d", ret,
-           due);
+  rule_coroutines_request(ret, due);
   return true;
 }
 

@@ -215,10 +215,7 @@ bool op_read_on(unsigned actor, const ds_operation *op)
     request_begins();
     ret = blk_co_preadv(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE);
     blocks.requests--;
-    bool overtakes = ret >= 0 && late && writer_sleeps() && late == blocks.writer_slept;
-    DS_CHECK(
-        !overtakes, "R26", "request-overtakes-writer",
-        "a request that began while a writer slept has been to its node; the writer still waits");
+    rule_writer_goes_first(ret >= 0 && late && writer_sleeps() && late == blocks.writer_slept);
   } while (ret >= 0 && writer_sleeps());
   actor_waits(actor, NULL);
   return true;

@@ -48,6 +48,12 @@ void rule_writer_entered(void)
            __builtin_ffs((int)ghost.lock.holders));
 }
 
+void rule_walked(unsigned top, uint32_t seen, uint32_t expected)
+{
+  DS_CHECK(seen == expected, "R1", "graph-torn",
+           "walking from node%u met the nodes %#x instead of %#x", top, seen, expected);
+}
+
 /* ------------------------------------------------------------------ R2 conservation */
 
 void rule_conservation(void)

@@ -11,6 +11,9 @@
 void rule_reader_entered(unsigned coroutine);
 void rule_writer_entered(void);
 
+/* R1: a reader has walked down from `top`; masks of nodes. */
+void rule_walked(unsigned top, uint32_t seen, uint32_t expected);
+
 /* R2: right after a lock function returned, with the machine idle, and at the end. */
 void rule_conservation(void);
 

@@ -104,6 +104,12 @@ void rule_requests(void)
   }
 }
 
+void rule_performance(const GhostRequest *request)
+{
+  DS_CHECK(!request->performed, "R18", "performed-twice", "request %u is performed twice",
+           (unsigned)(request - ghost_aio.requests));
+}
+
 void rule_completion(const GhostRequest *request, int ret)
 {
   int number = (int)(request - ghost_aio.requests);
@@ -112,6 +118,12 @@ void rule_completion(const GhostRequest *request, int ret)
   DS_CHECK(!request->completed, "R18", "completed-twice", "request %d is completed twice", number);
   DS_CHECK(right, "R18", "wrong-result", "request %d, which was %s, is completed with %d", number,
            request->performed ? "performed" : "not performed", ret);
+}
+
+void rule_coroutines_request(int ret, int due)
+{
+  DS_CHECK(ret == due, "R18", "wrong-result", "a coroutine's request returns %d instead of %d", ret,
+           due);
 }
 
 /* ------------------------------------------------------------------ R50 timers */
@@ -124,6 +136,11 @@ void rule_timer_fires(const GhostTimer *timer)
            "timer%u fires, but it was disarmed, or has fired", number);
   DS_CHECK(!timer->sure || qemu_clock_get_ns() >= timer->due_ns, "R50", "timer-early",
            "timer%u fires before its time", number);
+}
+
+void rule_alarm_fires(bool armed)
+{
+  DS_CHECK(armed, "R50", "timer-disarmed", "an alarm fires that is gone, or has fired");
 }
 
 void rule_timers(void)

@@ -33,6 +33,11 @@ static void judge_node(unsigned node)
   }
 }
 
+void rule_user_at_home(unsigned node, bool at_home)
+{
+  DS_CHECK(at_home, "R40", "home", "a user of node%u says that it is in another context", node);
+}
+
 static void judge_user(unsigned index)
 {
   const BlockBackend *blk = blocks.blks[index].blk;

@@ -67,6 +67,23 @@ void rule_request_reaches(unsigned node)
            "a request is in node%u, which is in a drained section", node);
 }
 
+void rule_callback(unsigned blk)
+{
+  unsigned root = blocks.blks[blk].root;
+  bool inside = root != NO_NODE && !blocks.blks[blk].in_change && covered(root);
+  DS_CHECK(!inside, "R20", "callback-in-section",
+           "a request of blk%u calls back, but its node%u is in a drained section", blk, root);
+}
+
+/* ------------------------------------------------------------------ R26 a writer gets in */
+
+void rule_writer_goes_first(bool overtaken)
+{
+  DS_CHECK(
+      !overtaken, "R26", "request-overtakes-writer",
+      "a request that began while a writer slept has been to its node; the writer still waits");
+}
+
 /* ------------------------------------------------------------------ R29 flushes */
 
 void rule_flushed(unsigned node, unsigned written)
@@ -74,14 +91,6 @@ void rule_flushed(unsigned node, unsigned written)
   DS_CHECK((int8_t)(blocks.flushed[node] - written) >= 0, "R29", "write-not-flushed",
            "a flush is over that began after %u writes to node%u; its driver has flushed %u",
            written, node, blocks.flushed[node]);
-}
-
-void rule_callback(unsigned blk)
-{
-  unsigned root = blocks.blks[blk].root;
-  bool inside = root != NO_NODE && !blocks.blks[blk].in_change && covered(root);
-  DS_CHECK(!inside, "R20", "callback-in-section",
-           "a request of blk%u calls back, but its node%u is in a drained section", blk, root);
 }
 
 /* ------------------------------------------------------------------ R21 sections */
@@ -164,6 +173,13 @@ void rule_driver_told(unsigned node, bool quiesced)
            "the driver of node%u is told twice that it %s quiesced", node,
            quiesced ? "is" : "is no longer");
   blocks.told[node] = quiesced;
+}
+
+/* The last thing that it is told takes the node out of our picture. */
+void rule_driver_told_all(unsigned node)
+{
+  DS_CHECK(!ghost.graph.nodes[node], "R22", "driver-knows",
+           "node%u is deleted, and its driver was never told the end of its sections", node);
 }
 
 /* ------------------------------------------------------------------ R24 the tree */

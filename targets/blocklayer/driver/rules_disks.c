@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The judges of the group "disk": answers, permissions, sections. */
+/* The judges of the group "disk": answers, flushes, permissions, sections. */
 #include "disks.h"
 
 static unsigned number_of(const GhostDisk *disk)
@@ -39,6 +39,15 @@ void rule_answers(void)
   }
 }
 
+/* ------------------------------------------------------------------ R29 flushes */
+
+void rule_disk_flushed(const GhostDisk *disk, uint8_t flushes_before)
+{
+  DS_CHECK(disk->flushes != flushes_before, "R29", "write-not-flushed",
+           "a flush is over, and the driver of disk%u was not asked for what had been written",
+           number_of(disk));
+}
+
 /* ------------------------------------------------------------------ R48 permissions */
 
 bool users_conflict(unsigned perm, unsigned shared, unsigned other_perm, unsigned other_shared)
@@ -48,7 +57,7 @@ bool users_conflict(unsigned perm, unsigned shared, unsigned other_perm, unsigne
 
 void rule_granted(bool granted, bool due)
 {
-  DS_CHECK(granted == due, "R48", "granted", "a use of a disk was %s",
+  DS_CHECK(granted == due, "R48", "granted", "the use of a node was %s",
            granted ? "granted although two users do not agree"
                    : "refused although all users agree");
 }

@@ -103,7 +103,7 @@ static void alarm_cb(void *opaque)
   bool *armed = opaque;
 
   rule_affinity(MAIN_CONTEXT);
-  DS_CHECK(*armed, "R50", "timer-disarmed", "an alarm fires that is gone, or has fired");
+  rule_alarm_fires(*armed);
   *armed = false;
 }
 
