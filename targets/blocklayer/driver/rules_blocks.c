@@ -133,34 +133,50 @@ unsigned demanded_by(unsigned node)
   return node == NO_NODE ? 0 : subtree_sections(node) + (plain_sections(node) > 0);
 }
 
+static void judge_node(unsigned node)
+{
+  const BlockDriverState *bs = ghost.graph.nodes[node];
+  unsigned subtree = subtree_sections(node);
+  unsigned expected = plain_sections(node) + subtree;
+
+  DS_CHECK(bs->quiesce_counter == expected && bs->recursive_quiesce_counter == subtree, "R21",
+           "sections-of-node",
+           "node%u counts %u sections, %u of them of subtrees; it should be %u and %u", node,
+           bs->quiesce_counter, bs->recursive_quiesce_counter, expected, subtree);
+  DS_CHECK(blocks.told[node] == (expected > 0), "R22", "driver-knows",
+           "the driver of node%u was %s that it is quiesced", node,
+           expected > 0 ? "not told" : "never told the end of it");
+}
+
+static void judge_backend(unsigned index)
+{
+  const GhostBlk *blk = &blocks.blks[index];
+  unsigned expected = demanded_by(blk->root);
+
+  DS_CHECK(quiesced_by(blk->blk) == expected, "R21", "sections-of-backend",
+           "blk%u counts %u sections instead of %u", index, quiesced_by(blk->blk), expected);
+}
+
+static unsigned sections_of_all(void)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < SECTIONS; i++) {
+    count += blocks.sections[i].state != SECTION_NONE && blocks.sections[i].kind >= OF_ALL;
+  }
+  return count;
+}
+
 static void judge_sections(void)
 {
   for (unsigned i = 0; i < ALL_NODES; i++) {
-    const BlockDriverState *bs = ghost.graph.nodes[i];
-    if (!bs) {
-      continue;
+    if (ghost.graph.nodes[i]) {
+      judge_node(i);
     }
-    unsigned subtree = subtree_sections(i);
-    unsigned expected = plain_sections(i) + subtree;
-    DS_CHECK(bs->quiesce_counter == expected && bs->recursive_quiesce_counter == subtree, "R21",
-             "sections-of-node",
-             "node%u counts %u sections, %u of them of subtrees; it should be %u and %u", i,
-             bs->quiesce_counter, bs->recursive_quiesce_counter, expected, subtree);
-    DS_CHECK(blocks.told[i] == (expected > 0), "R22", "driver-knows",
-             "the driver of node%u was %s that it is quiesced", i,
-             expected > 0 ? "not told" : "never told the end of it");
   }
-  unsigned of_all = 0;
-  for (unsigned i = 0; i < SECTIONS; i++) {
-    of_all += blocks.sections[i].state != SECTION_NONE && blocks.sections[i].kind >= OF_ALL;
-  }
-  disks_judge(of_all);
+  disks_judge(sections_of_all());
   for (unsigned i = 0; i < BLKS; i++) {
-    const GhostBlk *blk = &blocks.blks[i];
-    if (blk->blk) {
-      unsigned expected = demanded_by(blk->root);
-      DS_CHECK(quiesced_by(blk->blk) == expected, "R21", "sections-of-backend",
-               "blk%u counts %u sections instead of %u", i, quiesced_by(blk->blk), expected);
+    if (blocks.blks[i].blk) {
+      judge_backend(i);
     }
   }
 }
@@ -193,10 +209,9 @@ static unsigned number_of(const BlockDriverState *bs)
   return i;
 }
 
-static void judge_tree(void)
+/* `users`: of each node, those that were met so far; the last one: of unknown nodes. */
+static void judge_roots(uint8_t users[ALL_NODES + 1])
 {
-  uint8_t users[ALL_NODES + 1] = {0}; /* the last one: unknown nodes */
-
   for (unsigned i = 0; i < BLKS; i++) {
     const GhostBlk *blk = &blocks.blks[i];
     if (blk->blk) {
@@ -204,11 +219,13 @@ static void judge_tree(void)
       unsigned node = root ? number_of(root->bs) : NO_NODE;
       DS_CHECK(node == blk->root, "R24", "tree", "blk%u uses node%u instead of node%u", i, node,
                blk->root);
-      if (node != NO_NODE) {
-        users[node]++;
-      }
+      users[node] += node != NO_NODE;
     }
   }
+}
+
+static void judge_children(uint8_t users[ALL_NODES + 1])
+{
   for (unsigned i = 0; i < ALL_NODES; i++) {
     uint16_t children = 0;
     const BlockDriverState *bs = ghost.graph.nodes[i];
@@ -220,6 +237,14 @@ static void judge_tree(void)
     DS_CHECK(children == ghost.graph.children[i], "R24", "tree",
              "node%u has the children %#x instead of %#x", i, children, ghost.graph.children[i]);
   }
+}
+
+static void judge_tree(void)
+{
+  uint8_t users[ALL_NODES + 1] = {0};
+
+  judge_roots(users);
+  judge_children(users);
   for (unsigned i = 0; i < ALL_NODES; i++) {
     if (!ghost.graph.nodes[i]) {
       continue;
