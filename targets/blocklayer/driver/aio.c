@@ -168,6 +168,25 @@ static uint32_t handlers_usable(void)
   return usable;
 }
 
+/* One more; nobody else touches it before handler_is_made(). */
+static GhostHandler *handler_begins(unsigned where, bool has_something_to_read)
+{
+  GhostHandler *handler = &ghost_aio.handlers[ghost_aio.handlers_made++];
+
+  handler->home = (uint8_t)where;
+  context_enter(where);
+  event_notifier_init(&handler->notifier, has_something_to_read);
+  return handler;
+}
+
+/* From here on others may signal and remove it. */
+static void handler_is_made(GhostHandler *handler, unsigned where)
+{
+  handler->made = true;
+  ds_publish(HANDLER_CHANNEL + (unsigned)(handler - ghost_aio.handlers));
+  context_leave(where);
+}
+
 static bool add_handler(const ds_operation *op, bool polled)
 {
   if (ghost_aio.handlers_made == HANDLERS) {
@@ -177,20 +196,14 @@ static bool add_handler(const ds_operation *op, bool polled)
   if (where != op->a) {
     ds_note("handler%u in ctx%u", ghost_aio.handlers_made, where);
   }
-  unsigned index = ghost_aio.handlers_made++;
-  GhostHandler *handler = &ghost_aio.handlers[index];
-  handler->home = (uint8_t)where;
-  context_enter(where);
-  event_notifier_init(&handler->notifier, false);
+  GhostHandler *handler = handler_begins(where, false);
   AioContext *ctx = ghost.contexts[where].ctx;
   if (polled) {
     aio_context_set_poll_params(ctx, POLL_NS, POLL_ROUNDS);
   }
   aio_set_event_notifier(ctx, &handler->notifier, handler_cb, polled ? handler_poll : NULL,
                          polled ? handler_cb : NULL);
-  handler->made = true;
-  ds_publish(HANDLER_CHANNEL + index);
-  context_leave(where);
+  handler_is_made(handler, where);
   return true;
 }
 
@@ -230,18 +243,13 @@ bool op_add_writer(unsigned actor, const ds_operation *op)
     return false;
   }
   unsigned where = context_choose(op->a, NO_CONTEXT);
-  unsigned index = ghost_aio.handlers_made++;
-  GhostHandler *handler = &ghost_aio.handlers[index];
-  ds_note("handler%u in ctx%u", index, where);
-  handler->home = (uint8_t)where;
+  bool reads_too = ghost_aio.handlers_made % 2;
+  ds_note("handler%u in ctx%u", ghost_aio.handlers_made, where);
+  GhostHandler *handler = handler_begins(where, reads_too);
   handler->signalled = true;
-  context_enter(where);
-  event_notifier_init(&handler->notifier, index % 2);
   aio_set_fd_handler(ghost.contexts[where].ctx, event_notifier_get_fd(&handler->notifier),
-                     index % 2 ? once_cb : NULL, once_cb, NULL, NULL, handler);
-  handler->made = true; /* from now on others may remove it */
-  ds_publish(HANDLER_CHANNEL + index);
-  context_leave(where);
+                     reads_too ? once_cb : NULL, once_cb, NULL, NULL, handler);
+  handler_is_made(handler, where);
   return true;
 }
 

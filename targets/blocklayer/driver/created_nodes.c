@@ -73,6 +73,21 @@ static unsigned created_choose(unsigned operand, const char *word)
   return NODES + index;
 }
 
+typedef enum { CREATED_FIRST, CREATED_LAST } Order;
+
+/* Change something between a created node, operand a, and one of the others, operand b. */
+static bool change_pair(unsigned actor, const ds_operation *op, const char *word,
+                        bool (*change)(unsigned actor, unsigned first, unsigned last), Order order)
+{
+  unsigned node = created_choose(op->a, word);
+  unsigned other = op->b % NODES;
+
+  if (node == ALL_NODES) {
+    return false;
+  }
+  return order == CREATED_FIRST ? change(actor, node, other) : change(actor, other, node);
+}
+
 /* Nobody uses it, and nobody is about to: its children may be as they are. */
 bool op_delete_node(unsigned actor, const ds_operation *op)
 {
@@ -109,16 +124,12 @@ static bool attach(unsigned actor, unsigned parent, unsigned child)
 
 bool op_attach_above(unsigned actor, const ds_operation *op)
 {
-  unsigned node = created_choose(op->a, "attach_above");
-
-  return node != ALL_NODES && attach(actor, node, op->b % NODES);
+  return change_pair(actor, op, "attach_above", attach, CREATED_FIRST);
 }
 
 bool op_attach_below(unsigned actor, const ds_operation *op)
 {
-  unsigned node = created_choose(op->a, "attach_below");
-
-  return node != ALL_NODES && attach(actor, op->b % NODES, node);
+  return change_pair(actor, op, "attach_below", attach, CREATED_LAST);
 }
 
 static bool detach(unsigned parent, unsigned child)
@@ -183,30 +194,22 @@ static bool add(unsigned actor, unsigned parent, unsigned child)
 
 bool op_add_above(unsigned actor, const ds_operation *op)
 {
-  unsigned node = created_choose(op->a, "add_above");
-
-  return node != ALL_NODES && add(actor, node, op->b % NODES);
+  return change_pair(actor, op, "add_above", add, CREATED_FIRST);
 }
 
 bool op_add_below(unsigned actor, const ds_operation *op)
 {
-  unsigned node = created_choose(op->a, "add_below");
-
-  return node != ALL_NODES && add(actor, op->b % NODES, node);
+  return change_pair(actor, op, "add_below", add, CREATED_LAST);
 }
 
 bool op_append_node(unsigned actor, const ds_operation *op)
 {
-  unsigned node = created_choose(op->a, "append");
-
-  return node != ALL_NODES && append(actor, node, op->b % NODES);
+  return change_pair(actor, op, "append", append, CREATED_FIRST);
 }
 
 bool op_swap_in(unsigned actor, const ds_operation *op)
 {
-  unsigned node = created_choose(op->a, "swap_in");
-
-  return node != ALL_NODES && replace_first_child(actor, op->b % NODES, node);
+  return change_pair(actor, op, "swap_in", replace_first_child, CREATED_LAST);
 }
 
 /* Its users use its first child instead. */

@@ -184,20 +184,26 @@ static BlockBackend *backend(const ds_operation *op, const char *word)
   return blocks.blks[index].blk;
 }
 
-bool op_read(unsigned actor, const ds_operation *op)
+static bool read_once(unsigned actor, const ds_operation *op, const char *word, int64_t offset,
+                      int64_t bytes)
 {
-  BlockBackend *blk = may_send(actor) ? backend(op, "read") : NULL;
+  BlockBackend *blk = may_send(actor) ? backend(op, word) : NULL;
 
   if (!blk) {
     return false;
   }
   actor_waits(actor, "blk_co_preadv: a section, other requests, or its node");
   request_begins();
-  int ret = blk_co_preadv(blk, offset_of(op->b), bytes_of(op->b), BDRV_REQ_NONE);
+  int ret = blk_co_preadv(blk, offset, bytes, BDRV_REQ_NONE);
   blocks.requests--;
   actor_waits(actor, NULL);
-  ds_note("read: %d", ret);
+  ds_note("%s: %d", word, ret);
   return true;
+}
+
+bool op_read(unsigned actor, const ds_operation *op)
+{
+  return read_once(actor, op, "read", offset_of(op->b), bytes_of(op->b));
 }
 
 /* Read, and while a writer waits, read again. */
@@ -224,18 +230,7 @@ bool op_read_on(unsigned actor, const ds_operation *op)
 /* A read that works in the context of each node that it reaches. */
 bool op_visit(unsigned actor, const ds_operation *op)
 {
-  BlockBackend *blk = may_send(actor) ? backend(op, "visit") : NULL;
-
-  if (!blk) {
-    return false;
-  }
-  actor_waits(actor, "blk_co_preadv: a section, other requests, or its node");
-  request_begins();
-  int ret = blk_co_preadv(blk, 0, LEAST_BYTES + AT_HOME, BDRV_REQ_NONE);
-  blocks.requests--;
-  actor_waits(actor, NULL);
-  ds_note("visit: %d", ret);
-  return true;
+  return read_once(actor, op, "visit", 0, LEAST_BYTES + AT_HOME);
 }
 
 static void write_is_over(void)
