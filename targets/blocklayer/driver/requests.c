@@ -270,16 +270,17 @@ bool op_flush(unsigned actor, const ds_operation *op)
   memcpy(written, blocks.settled, sizeof(written));
   actor_waits(actor, "blk_co_flush: a section, another flush, or its node");
   request_begins();
-  const BlockDriverState *root = blk->root ? blk->root->bs : NULL;
-  bool is_quiet = root && root->quiesce_counter == 0;
-  uint8_t begun = is_quiet ? blocks.begun[node_of(root)] : 0;
+  /* Its number: when the flush is over, the node may be gone. */
+  unsigned root = blk->root ? node_of(blk->root->bs) : NO_NODE;
+  bool undisturbed = root != NO_NODE && blk->root->bs->quiesce_counter == 0;
+  uint8_t begun = undisturbed ? blocks.begun[root] : 0;
   int ret = blk_co_flush(blk);
   blocks.requests--;
   actor_waits(actor, NULL);
   /* Whoever changes anything below the root quiesces it. */
-  if (ret == 0 && is_quiet && begun == blocks.begun[node_of(root)]) {
+  if (ret == 0 && undisturbed && begun == blocks.begun[root]) {
     for (unsigned node = 0; node < ALL_NODES; node++) {
-      if (nodes_below_by_edges(node_of(root)) >> node & 1) {
+      if (nodes_below_by_edges(root) >> node & 1) {
         rule_flushed(node, written[node]);
       }
     }
