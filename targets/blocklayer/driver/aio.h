@@ -23,9 +23,10 @@ enum {
   TIMERS = 3,
   ALARMS = 4,        /* timers of the heap */
   WAITS = 4,         /* nested in each other */
-  POOL_THREADS = 2,  /* of the main context; no other one has a pool */
+  POOL_THREADS = 2,  /* of the main context; others have pools of the default size */
   AIO_CHANNELS = 26, /* ds_publish(): behind those of contexts.c */
   TIMER_CHANNEL = 36,
+  LIST_CHANNEL = 60,
   AIO_MARK = 2, /* ds_mark(): a loop did something for somebody */
 };
 
@@ -79,9 +80,9 @@ typedef struct GhostAio {
   GhostHandler handlers[HANDLERS];
   GhostRequest requests[REQUESTS];
   GhostTimer timers[TIMERS];
-  bool wait_is_over[WAITS]; /* what the wait waits for has happened */
-  bool list_begun, list_made;
-  bool main_pool; /* the main context has its thread pool */
+  bool wait_is_over[WAITS];   /* what the wait waits for has happened */
+  bool list_begun, list_made; /* who comes first makes it; only then others may visit it */
+  bool main_pool;             /* the main context has its thread pool */
   uint8_t co_requests;
   uint8_t alarms_made;
   uint8_t bells_made;

@@ -132,7 +132,7 @@ void rule_writer_goes_first(bool overtaken);         /* by a request that has be
 void rule_flushed(unsigned node, unsigned written);  /* a flush that began after so many writes */
 void rule_driver_told(unsigned node, bool quiesced); /* by drain_begin or drain_end */
 void rule_driver_told_all(unsigned node);            /* it is deleted */
-void rule_settled(void);                             /* counters, edges, references */
+void rule_settled(void);                             /* counters, edges, permissions, homes */
 void rule_writer_is_drained(void);                   /* a drained write lock was given */
 bool node_is_busy(unsigned node);                    /* otherwise than with who comes to drain */
 unsigned demanded_by(unsigned node);                 /* how often a user of it is quiesced */

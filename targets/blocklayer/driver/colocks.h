@@ -71,7 +71,6 @@ void colocks_release(unsigned coroutine); /* all that it holds; at the end of it
 bool colocks_holds_any(unsigned coroutine);
 
 /* cowaits.c */
-GhostOperation op_keep_coroutines;
 GhostOperation op_queue_wait, op_queue_wake, op_queue_wake_all, op_nap, op_doze, op_wake, op_call;
 bool waits_only(void);  /* everybody who has not ended waits in a queue or a bed */
 void waits_close(void); /* let them go; main thread, outside of coroutines */

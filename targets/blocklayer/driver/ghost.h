@@ -111,7 +111,8 @@ void contexts_reap(void);  /* delete what is closing and empty; main thread only
 void contexts_close(void); /* delete all; nothing lives in any */
 
 /* coroutines.c */
-GhostOperation op_start, op_rdlock, op_rdunlock, op_walk, op_migrate, op_yield, op_sleep;
+GhostOperation op_start, op_rdlock, op_rdunlock, op_walk, op_migrate, op_yield, op_sleep,
+    op_keep_coroutines;
 bool coroutines_ended(void); /* every one that was started */
 /* The lowest task above `after` of these coroutines, 0 = none: for ds_task_holders(). */
 unsigned coroutine_task_above(uint32_t coroutines, unsigned after);

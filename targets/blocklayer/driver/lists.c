@@ -4,8 +4,6 @@
 
 #include "caller_list.h"
 
-enum { LIST_CHANNEL = 60 };
-
 static CallerList list;
 
 const QemuLockCnt *list_lockcnt(void)

@@ -18,6 +18,10 @@
 
 #include "aio/main_loop.h"
 
+_Static_assert(TIMER_CHANNEL + TIMERS <= BLK_CHANNEL && BLK_CHANNEL + BLKS <= CLIENT_CHANNEL &&
+                   CLIENT_CHANNEL + CLIENTS <= LIST_CHANNEL && LIST_CHANNEL < DS_CHANNELS,
+               "a channel for each object");
+
 Ghost ghost = {.lock.writer = NO_WRITER};
 
 static bool all_ended(void);

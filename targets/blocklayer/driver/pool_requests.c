@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests to the thread pool of the main context, alone or in pairs. Of a pair, whose completion
- * is called first polls until the other one's has begun: what a synchronous function does that is
- * called from a completion.
+ * Requests to the thread pool of the main context, alone or in pairs, and of coroutines to the pool
+ * of their context. Of a pair, whose completion is called first polls until the other one's has
+ * begun: what a synchronous function does that is called from a completion.
  */
 #include "aio.h"
 
 #include "aio/main_loop.h"
-
-static void submit(GhostRequest *request);
 
 static int perform(void *opaque)
 {
@@ -59,7 +57,8 @@ bool op_submit(unsigned actor, const ds_operation *op)
     request->submitted = true;
   }
   for (unsigned i = first; i < first + count; i++) {
-    submit(&ghost_aio.requests[i]);
+    GhostRequest *request = &ghost_aio.requests[i];
+    request->acb = thread_pool_submit_aio(perform, request, completed, request);
   }
   return true;
 }
@@ -69,7 +68,6 @@ static int answer(void *opaque)
   return (int)(uintptr_t)opaque;
 }
 
-/* In any context; other ones than the main one get a pool of the default size. */
 bool op_submit_co(unsigned actor, const ds_operation *op)
 {
   int due = op->a + 1;
@@ -87,11 +85,6 @@ bool op_submit_co(unsigned actor, const ds_operation *op)
   actor_waits(actor, NULL);
   rule_coroutines_request(ret, due);
   return true;
-}
-
-static void submit(GhostRequest *request)
-{
-  request->acb = thread_pool_submit_aio(perform, request, completed, request);
 }
 
 /* An odd number waits for the completion. */

@@ -9,8 +9,6 @@
 
 enum { NS_PER_US = 1000 };
 
-_Static_assert(TIMER_CHANNEL + TIMERS <= DS_CHANNELS, "a channel for each object");
-
 static void timer_cb(void *opaque)
 {
   GhostTimer *timer = opaque;
