@@ -4,7 +4,8 @@
  * context. It asserts what must be seen and leaves nothing behind: no thread, no context, no byte.
  * They are code of the target like any other: what two threads touch has to be synchronised.
  *
- * A room of src/ has one file; its list stands here, in the order of BEHAVIOURS.md.
+ * A file is about one thing of the layer; its list stands here. BEHAVIOURS.md has all of them, with
+ * what they are for.
  */
 #ifndef BEHAVIOURS_H
 #define BEHAVIOURS_H

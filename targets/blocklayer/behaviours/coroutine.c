@@ -136,14 +136,20 @@ void coroutine_outlives_its_creator(void)
   qemu_cleanup_main_loop();
 }
 
-void coroutine_is_kept_for_the_next_one(void)
+/* One after the other. */
+static void check_second_is_first_again(void)
 {
-  qemu_init_main_loop();
   Coroutine *first = enter_new(yield_once, NULL);
   qemu_coroutine_enter(first);
   Coroutine *second = enter_new(yield_once, NULL);
   assert(second == first);
   qemu_coroutine_enter(second);
+}
+
+void coroutine_is_kept_for_the_next_one(void)
+{
+  qemu_init_main_loop();
+  check_second_is_first_again();
   qemu_cleanup_main_loop();
 }
 
@@ -153,11 +159,7 @@ void coroutine_is_kept_again_when_the_pool_grows(void)
   qemu_coroutine_dec_pool_size(COROUTINE_POOL_FIRST_SIZE);
   qemu_coroutine_enter(enter_new(yield_once, NULL)); /* gone when it ends */
   qemu_coroutine_inc_pool_size(1);
-  Coroutine *first = enter_new(yield_once, NULL);
-  qemu_coroutine_enter(first);
-  Coroutine *second = enter_new(yield_once, NULL);
-  assert(second == first);
-  qemu_coroutine_enter(second);
+  check_second_is_first_again();
   qemu_cleanup_main_loop();
 }
 
@@ -335,6 +337,7 @@ void co_rwlock_downgrade_lets_readers_in(void)
   char letter = 'w';
 
   qemu_init_main_loop();
+  qemu_co_rwlock_init(&rwlock);
   Coroutine *first = enter_new(write_then_downgrade, NULL);
   enter_new(read_once, NULL);
   enter_new(read_once, NULL);
