@@ -1,51 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs that work in small pieces, and what a program may ask of them. Nobody can hang: what the
- * program has paused is resumed or cancelled before somebody waits for its end.
+ * What a program may ask of jobs, those of worker_jobs.c and of blockjobs.c. Nobody can hang: what
+ * the program has paused is resumed or cancelled before somebody waits for its end.
  */
 #include "jobs.h"
 
 #include "aio/aio_wait.h"
-#include "aio/main_loop.h"
 #include "coroutine/coroutine_int.h"
 #include "job/job_int.h"
 
-#include <errno.h>
-
-enum { STEPS = 3, NAP_NS = 1000 };
-
-/* What the layer allocates for a job of ours. */
-typedef struct WorkerJob {
-  Job common;
-  unsigned number;
-} WorkerJob;
-
 GhostJobs ghost_jobs;
-
-static int coroutine_fn work(Job *job);
-static int prepare(Job *job);
-static void commit(Job *job);
-static void abort_(Job *job);
-static void clean(Job *job);
-
-static void coroutine_fn pauses(Job *job);
-static void coroutine_fn goes_on(Job *job);
-
-static const JobDriver worker = {
-    .instance_size = sizeof(WorkerJob),
-    .run = work,
-    .pause = pauses,
-    .resume = goes_on,
-    .prepare = prepare,
-    .commit = commit,
-    .abort = abort_,
-    .clean = clean,
-};
-
-static GhostJob *ghost_of(Job *job)
-{
-  return &ghost_jobs.jobs[((WorkerJob *)job)->number];
-}
 
 /* The operand if it names a job that has not ended, else the next one; NO_JOB if there is none, or
  * if nobody may poll now. */
@@ -120,9 +84,7 @@ static bool start(unsigned leader, unsigned context)
   unsigned number = job_add(leader, where);
   context_enter(where);
   JobTxn *txn = leader == NO_JOB ? NULL : ghost_jobs.jobs[leader].job->txn;
-  Job *job = job_create(&worker, txn, ghost.contexts[where].ctx);
-  ((WorkerJob *)job)->number = number;
-  job_begins(number, job);
+  job_begins(number, worker_job_new(number, txn, ghost.contexts[where].ctx));
   context_leave(where);
   return true;
 }
@@ -146,42 +108,7 @@ bool op_job_join(unsigned actor, const ds_operation *op)
   return start(ghost_jobs.jobs[leader].leader, op->b);
 }
 
-/* ------------------------------------------------------------------ working */
-
-static int coroutine_fn work(Job *job)
-{
-  GhostJob *self = ghost_of(job);
-  unsigned number = ((WorkerJob *)job)->number;
-
-  ds_task_bind_stack(self->task);
-  for (unsigned step = 0; step < STEPS && !job_is_cancelled(job); step++) {
-    rule_job_works(number);
-    self->works = true;
-    ds_task_waits(self->task, "qemu_coroutine_yield: its own context", 0, -1);
-    aio_co_schedule(ghost.contexts[self->context].ctx, job->co);
-    qemu_coroutine_yield();
-    rule_job_works(number);
-    self->works = false;
-    ds_task_waits(self->task, "job_sleep_ns: its timer, or to be entered", 0, -1);
-    job_sleep_ns(job, NAP_NS);
-    ds_task_waits(self->task, NULL, 0, -1);
-  }
-  self->state = ACTOR_ENDED;
-  ds_task_end(self->task);
-  return self->fails ? -EIO : 0;
-}
-
 /* ------------------------------------------------------------------ pausing */
-
-static void coroutine_fn pauses(Job *job)
-{
-  ghost_of(job)->rests = true;
-}
-
-static void coroutine_fn goes_on(Job *job)
-{
-  ghost_of(job)->rests = false;
-}
 
 /* Wait until a job that we keep paused is idle, or gone. */
 static void wait_until_idle(unsigned number)
@@ -358,8 +285,7 @@ bool op_job_drop(unsigned actor, const ds_operation *op)
   self->state = ACTOR_ENDED;
   self->cancelled = true;
   ds_task_end(self->task);
-  self->job = job_create(&worker, NULL, ghost.contexts[where].ctx);
-  ((WorkerJob *)self->job)->number = number;
+  self->job = worker_job_new(number, NULL, ghost.contexts[where].ctx);
   job_cancel(self->job);
   rule_job_ends(number, self->aborted && self->cleaned && !self->prepared, "the end");
   return true;
@@ -425,33 +351,4 @@ void job_last_call(unsigned number, JobCall call)
   self->committed |= call == JOB_COMMITS;
   self->aborted |= call == JOB_ABORTS;
   self->cleaned |= call == JOB_CLEANS;
-}
-
-static unsigned number_of(const Job *job)
-{
-  return ((const WorkerJob *)job)->number;
-}
-
-static int prepare(Job *job)
-{
-  job_last_call(number_of(job), JOB_PREPARES);
-  aio_poll(qemu_get_aio_context(), false); /* it may */
-  return 0;
-}
-
-static void commit(Job *job)
-{
-  job_last_call(number_of(job), JOB_COMMITS);
-  aio_poll(qemu_get_aio_context(), false);
-}
-
-static void abort_(Job *job)
-{
-  job_last_call(number_of(job), JOB_ABORTS);
-  aio_poll(qemu_get_aio_context(), false);
-}
-
-static void clean(Job *job)
-{
-  job_last_call(number_of(job), JOB_CLEANS);
 }

@@ -57,6 +57,9 @@ void job_begins(unsigned job, Job *itself);          /* it has been created: sta
 void job_last_call(unsigned job, JobCall call);      /* R32, in each of them */
 void jobs_close(void);                               /* end all that are left */
 
+/* worker_jobs.c */
+Job *worker_job_new(unsigned number, JobTxn *txn, AioContext *ctx); /* works in small pieces */
+
 /* blockjobs.c */
 GhostOperation op_backup, op_mirror, op_commit, op_stream;
 bool any_job_drains(void);               /* from its coroutine, now */
