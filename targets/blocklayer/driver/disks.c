@@ -69,19 +69,27 @@ static void put_filter(GhostDisk *disk)
   bdrv_unref(disk->base);
 }
 
+/* Neither in use nor on its way in or out: that polls, so others may look meanwhile. */
+static unsigned free_disk(void)
+{
+  unsigned index = 0;
+  while (index < DISKS &&
+         (ghost_disks[index].live || ghost_disks[index].dying || ghost_disks[index].changes)) {
+    index++;
+  }
+  return index;
+}
+
 /* n % 4: what its driver can do; n / 4 odd: a filter on top of it; n / 8 odd: it fails to flush. */
 bool op_open_disk(unsigned actor, const ds_operation *op)
 {
-  unsigned index = 0;
-  while (index < DISKS && (ghost_disks[index].live || ghost_disks[index].dying)) {
-    index++;
-  }
+  unsigned index = free_disk();
+
   if (index == DISKS || !may_wait_for_requests(actor)) {
     return false;
   }
   GhostDisk *disk = &ghost_disks[index];
   *disk = (GhostDisk){.kind = op->a % DISK_KINDS,
-                      .dying = true, /* nobody takes the place meanwhile */
                       .flush_fails = op->a / (2 * DISK_KINDS) % 2,
                       .shared = {BLK_PERM_ALL, BLK_PERM_ALL},
                       .home = (uint8_t)context_choose(op->b, NO_CONTEXT)};
@@ -96,7 +104,6 @@ bool op_open_disk(unsigned actor, const ds_operation *op)
   int ret = blk_insert_bs(disk->users[0], disk->filter ? disk->filter : disk->base);
   rule_granted(ret == 0, true);
   context_leave(disk->home);
-  disk->dying = false;
   disk->live = true;
   change_ends(disk);
   return true;
