@@ -199,6 +199,8 @@ static bool drains(const GhostJob *job)
   return job->mirror && atomic_load_explicit(&job->mirror->in_drain, memory_order_relaxed);
 }
 
+_Static_assert(SECTIONS - ACTORS_SECTIONS == JOBS, "one for each job");
+
 static GhostSection *own_section(const GhostJob *job)
 {
   return &blocks.sections[ACTORS_SECTIONS + (job - ghost_jobs.jobs)];

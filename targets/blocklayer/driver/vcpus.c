@@ -121,6 +121,27 @@ static void wait_ran(void *opaque)
   ghost_aio.wait_is_over[depth] = true;
 }
 
+static void wait_in_style(unsigned style, AioContext *where, void *opaque)
+{
+  switch (style) {
+  case 0:
+    aio_wait_bh_oneshot(where, wait_ran, opaque);
+    return;
+  case 1:
+    caller_wait(where, where, wait_ran, opaque);
+    return;
+  case 2:
+    caller_wait(where, qemu_get_aio_context(), wait_ran, opaque);
+    return;
+  case 3:
+    caller_wait_locked(where, wait_ran, opaque);
+    return;
+  default:
+    caller_wait_unlocked(where, wait_ran, opaque);
+    return;
+  }
+}
+
 /* Wait until a bottom half has run in another context, in one of five styles. */
 bool op_wait(unsigned actor, const ds_operation *op)
 {
@@ -134,27 +155,10 @@ bool op_wait(unsigned actor, const ds_operation *op)
     ds_note("wait ctx%u", where);
   }
   unsigned depth = ghost_aio.waits++;
-  void *opaque = (void *)(uintptr_t)(depth * CONTEXTS + where);
-  AioContext *ctx = ghost.contexts[where].ctx;
   ghost_aio.wait_is_over[depth] = false;
   context_enter(where);
-  switch (op->b % WAIT_STYLES) {
-  case 0:
-    aio_wait_bh_oneshot(ctx, wait_ran, opaque);
-    break;
-  case 1:
-    caller_wait(ctx, ctx, wait_ran, opaque);
-    break;
-  case 2:
-    caller_wait(ctx, qemu_get_aio_context(), wait_ran, opaque);
-    break;
-  case 3:
-    caller_wait_locked(ctx, wait_ran, opaque);
-    break;
-  default:
-    caller_wait_unlocked(ctx, wait_ran, opaque);
-    break;
-  }
+  wait_in_style(op->b % WAIT_STYLES, ghost.contexts[where].ctx,
+                (void *)(uintptr_t)(depth * CONTEXTS + where));
   context_leave(where);
   ghost_aio.waits--;
   ds_mark(AIO_MARK);
