@@ -93,8 +93,8 @@ void nbd_channel_wake(NBDChannel *channel)
 {
   IO_CODE();
   /* Acquire: the sleeper's stack. Pairs with the release in nbd_channel_co_wait() (litmus
-   * mp_release_acquire). Exchanged, because the bell and somebody who wants it to give up
-   * may both come. */
+   * mp_release_acquire). Exchanged, because the bell and somebody who wants it to give up may both
+   * come. */
   Coroutine *co = atomic_exchange_explicit(&channel->reader, NULL, memory_order_acquire);
   if (co) {
     aio_co_wake(co);

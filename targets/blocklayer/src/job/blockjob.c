@@ -2,8 +2,8 @@
 /*
  * Jobs as parents of nodes. A section of a node is one job_pause() of the job for each of its edges
  * that is told of it; the drain goes on when the job is idle, at its pause point or anywhere else
- * where it has said so. Each telling and each asking takes the mutex of all jobs once;
- * a node more, or all fewer, the write lock.
+ * where it has said so. Each telling and each asking takes the mutex of all jobs once; a node more,
+ * or all fewer, the write lock.
  */
 #include "job/blockjob.h"
 

@@ -5,8 +5,8 @@
  * aborts all.
  *
  * Callbacks may poll, so any job may complete inside of another one's end: what is looked at is
- * looked at again, and a job that is worked on is kept alive by a reference. Each job that
- * ends looks at all of its transaction, so n of them cost n*n looks; an abort polls until all have
+ * looked at again, and a job that is worked on is kept alive by a reference. Each job that ends
+ * looks at all of its transaction, so n of them cost n*n looks; an abort polls until all have
  * ended.
  */
 #include "job/job_int.h"
