@@ -292,7 +292,9 @@ void access_watched(ds_machine *m, uintptr_t address, uint32_t bytes_write, uint
     access_plain(m, address, bytes, write, pc);
     return;
   }
-  stack_check_near(m, address, end, write, pc);
+  if (UNLIKELY(address - (uintptr_t)m->region < STACKS_BYTES) && !is_close_above(address, end)) {
+    stack_check(m, address, write, pc);
+  }
   const uint32_t ours = m->current->stamp | small_mask(address, bytes) | write;
   if (UNLIKELY(!judge_bytes(m, c, ours, address, pc))) {
     bad_access(m, c, bytes, write, pc);
@@ -306,10 +308,9 @@ static uintptr_t judge_whole(ds_machine *m, access_cell *c, uintptr_t at, uintpt
 {
   const uint32_t ours = m->current->stamp | STAMP_BYTES | write, own = m->current->owner;
   const access_cell fresh = {.owner = own, .slot = {{ours, (uint32_t)pc}}};
-  const uint32_t run = owner_of_run(m, 0);
 
   for (; end - at >= 8 && addressable(m, at) == STAMP_BYTES; at += 8, c++) {
-    if ((c->owner ^ run) >= 0x100) {
+    if (!of_one_run(c->owner, own)) {
       *c = fresh;
     } else if (c->owner != own || !access_again(&c->slot[0], ours, pc)) {
       break;

@@ -54,10 +54,16 @@ static inline uint32_t owner_of_run(const ds_machine *m, uint32_t who)
   return m->run_number << 8 | who;
 }
 
+/* Two owners: is their run the same? */
+static inline int of_one_run(uint32_t owner, uint32_t other)
+{
+  return (owner ^ other) < 0x100;
+}
+
 /* Was a cell with this owner touched in this run? */
 static inline int in_run(const ds_machine *m, uint32_t owner)
 {
-  return (owner ^ owner_of_run(m, 0)) < 0x100;
+  return of_one_run(owner, owner_of_run(m, 0));
 }
 
 static inline int touched(const ds_machine *m, const access_cell *c)
@@ -100,14 +106,11 @@ void stack_check(ds_machine *m, uintptr_t address, uint32_t write, uintptr_t pc)
 /* Is this a place on a stack whose function has returned? */
 int stack_has_left(const ds_machine *m, uintptr_t address);
 
-/* The same check, for entry points: `end` is where the caller's frame ends. Close above it is the
+/* Does this need no stack_check()? `end` is where the caller's frame ends: close above it is the
  * stack that we are on, since a guard page lies between it and the next one. */
-static inline void stack_check_near(ds_machine *m, uintptr_t address, uintptr_t end, uint32_t write,
-                                    uintptr_t pc)
+static inline int is_close_above(uintptr_t address, uintptr_t end)
 {
-  if (UNLIKELY(address - (uintptr_t)m->region < STACKS_BYTES) && address - end >= PAGE_BYTES) {
-    stack_check(m, address, write, pc);
-  }
+  return address - end < PAGE_BYTES;
 }
 
 /* The bytes of an aligned access of 1, 2, 4 or 8 bytes. */
@@ -116,7 +119,9 @@ static inline uint32_t small_mask(uintptr_t address, uint32_t bytes)
   return bytes == 8 ? STAMP_BYTES : ((1u << bytes) - 1) << (address & 7);
 }
 
-/* What access_small() leaves: the first access of a cell, one after others, a new kind of it. */
+/* What access_small() leaves: the first access of a cell, one after others, a new kind of it; one
+ * to a stack but close above `end`; an unaligned one; one to memory without cells. `bytes_write` is
+ * the sum of both. */
 void access_watched(ds_machine *m, uintptr_t address, uint32_t bytes_write, uintptr_t end,
                     uintptr_t pc);
 
@@ -138,7 +143,7 @@ static inline void access_small(ds_machine *m, uintptr_t address, uint32_t bytes
     offset = in_data;
   }
   if (LIKELY((at < REGION_BYTES || in_data < m->target.writable.bytes) &&
-             (at >= STACKS_BYTES || address - end < PAGE_BYTES) && !(address & (bytes - 1)))) {
+             (at >= STACKS_BYTES || is_close_above(address, end)) && !(address & (bytes - 1)))) {
     access_cell *c = &cells[offset >> SHADOW_SHIFT];
     const uint32_t ours = f->stamp | small_mask(address, bytes) | write;
     if (LIKELY(c->owner == f->owner) &&
