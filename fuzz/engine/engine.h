@@ -247,10 +247,9 @@ enum {
 
 enum { DS_OBSERVATIONS = 256, DS_PREEMPTIONS_ANY = 0xffffffffu };
 
-/* One of the messages of DS_UNSUPPORTED, and how many runs ended with it; 0 = this place is free.
- */
+/* One of the messages of DS_UNSUPPORTED. */
 typedef struct ds_unsupported {
-  uint64_t runs;
+  uint64_t runs; /* that ended with it; 0 = this entry is free */
   char message[88];
 } ds_unsupported;
 enum { DS_UNSUPPORTED_KINDS = 8 };
@@ -277,8 +276,9 @@ typedef struct ds_totals {
   int64_t single_classes; /* change in the number of classes that only one run has shown */
   uint64_t unrepeated;    /* DS_FLAG_TWICE: runs whose replay differed, and the first one's seed */
   uint64_t first_unrepeated_seed;
-  ds_unsupported unsupported[DS_UNSUPPORTED_KINDS]; /* what DS_UNSUPPORTED runs said, no gaps */
-  uint64_t first_fail_seed;                         /* with the two below: the run to repeat */
+  /* What DS_UNSUPPORTED runs said, without gaps; runs with a further message are not in it. */
+  ds_unsupported unsupported[DS_UNSUPPORTED_KINDS];
+  uint64_t first_fail_seed; /* with the two below: the run to repeat */
   uint32_t first_fail_pct_steps;
   uint32_t first_fail_obligations;
   ds_result first_fail;
@@ -356,7 +356,7 @@ typedef struct ds_waiter {
  * there; 0 = neither. */
 enum {
   DS_PLACE_SHIFT = 40, /* place: kind << 40 | offset in bytes */
-  DS_PLACE_MODULE = 2,
+  DS_PLACE_MODULE = 2, /* such a place is the variable's canonical name */
   DS_PLACE_BLOCK = 6,
   DS_PLACE_BLOCK_BYTES = 512, /* the largest block whose words are told apart */
 };
@@ -419,7 +419,8 @@ DS_API uint32_t ds_waiters(const ds_machine *machine, ds_waiter *out, uint32_t c
 /* The races seen by this machine since ds_races_clear(). */
 DS_API uint32_t ds_races(const ds_machine *machine, ds_race *out, uint32_t capacity);
 DS_API void ds_races_clear(ds_machine *machine);
-/* Races between these two offsets (in either order) fail no run from now on; until cleared. */
+/* Races between these two offsets (in either order) at this place, of which one is atomic or none
+ * (ds_race.mixed), fail no run from now on; until cleared. */
 DS_API void ds_suppress(ds_machine *machine, uint64_t pc, uint64_t other_pc, uint64_t place,
                         uint32_t mixed);
 DS_API void ds_suppress_clear(ds_machine *machine);

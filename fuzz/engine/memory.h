@@ -68,7 +68,8 @@ typedef struct memory_model {
   /* The current thread is about to block, to end or to free memory: nothing of its may be held
    * back. in_steps: it can still be left in between. */
   void (*settle)(ds_machine *m, int in_steps);
-  /* A store is on its way, in a buffer of ours: judge it, and know the object from now on. */
+  /* A store is on its way, in a buffer of ours: judge it, and know the object from now on. Of those
+   * that memory_tso can be a layer over. */
   void (*locate)(ds_machine *m, const atomic_access *at);
   /* A plain access of ours to bytes that are (also) accessed atomically. */
   void (*plain)(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask, uint32_t write,

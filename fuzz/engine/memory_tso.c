@@ -342,7 +342,7 @@ static void tso_acquire(ds_machine *m, uint16_t clock)
 static void tso_begin(ds_machine *m)
 {
   if (!m->buffers && !(m->buffers = calloc(1, sizeof *m->buffers))) {
-    abort(); /* a third of a megabyte */
+    abort(); /* outside of a run there is nowhere to go */
   }
   m->buffers->count = m->buffers->word_count = 0;
   memset(m->buffers->of_thread, 0, sizeof m->buffers->of_thread);
@@ -382,7 +382,6 @@ const memory_model memory_tso = {.begin = tso_begin,
                                  .destroy = tso_destroy,
                                  .spawn = tso_spawn,
                                  .join = tso_join,
-                                 .locate = locate_in_base,
                                  .load = tso_load,
                                  .store = tso_store,
                                  .rmw = tso_rmw,

@@ -32,13 +32,12 @@ static int bind_stub(module *t, range *slots, char *error, size_t error_size)
   const char *const *names = dlsym(t->handle, "ds_stub_names");
   void **slot = dlsym(t->handle, "ds_stub_slots");
   const uint64_t *count = dlsym(t->handle, "ds_stub_count");
+  const uint64_t *stack = dlsym(t->handle, "ds_stub_stack");
 
-  if (!names || !slot || !count) {
+  if (!names || !slot || !count || !stack) {
     snprintf(error, error_size, "no stub: not built as a Drainstorm target");
     return -1;
   }
-  t->slots = slot;
-  t->slot_count = *count;
   for (uint32_t which = 0; which < BINDINGS; which++) {
     t->bindings[which] = calloc(*count, sizeof *slot);
   }
@@ -48,11 +47,16 @@ static int bind_stub(module *t, range *slots, char *error, size_t error_size)
       snprintf(error, error_size, "stub names %s, which this engine does not have", names[i]);
       return -1;
     }
-    t->bindings[BOUND_USUAL][i] = slot[i] = found->function;
+    t->bindings[BOUND_USUAL][i] = found->function;
     t->bindings[BOUND_AWARE][i] = found->aware ? found->aware : found->function;
     t->bindings[BOUND_BARE][i] = found->bare ? found->bare : found->function;
   }
   *slots = (range){(uintptr_t)slot, *count * sizeof *slot};
+  t->stack_bytes = (uint32_t)*stack;
+  t->slots = slot;
+  t->slot_count = *count;
+  t->bound = BINDINGS; /* to the stub's own */
+  module_bind(t, BOUND_BARE);
   return 0;
 }
 
@@ -180,23 +184,17 @@ static int find_segments(module *t, segments *s, char *error, size_t error_size)
 static int place_stacks(ds_machine *m, char *error, size_t error_size)
 {
   module *t = &m->target;
-  const uint64_t *stack = dlsym(t->handle, "ds_stub_stack");
   const size_t room = STACK_COLOURS * STACK_COLOUR_BYTES + t->tls_bytes + t->tls_align;
 
-  if (!stack) {
-    snprintf(error, error_size, "no stub: not built as a Drainstorm target");
-    return -1;
-  }
   if (t->tls_bytes > TLS_MOST) {
     snprintf(error, error_size, "%lu bytes of thread-local data; the most is %d",
              (unsigned long)t->tls_bytes, TLS_MOST);
     return -1;
   }
-  if (*stack + room > STACK_BYTES - PAGE_BYTES) {
-    snprintf(error, error_size, "no room for stacks of %lu KiB", (unsigned long)(*stack >> 10));
+  if (t->stack_bytes + room > STACK_BYTES - PAGE_BYTES) {
+    snprintf(error, error_size, "no room for stacks of %u KiB", t->stack_bytes >> 10);
     return -1;
   }
-  t->stack_bytes = (uint32_t)*stack;
   if (stacks_place(m)) {
     snprintf(error, error_size, "cannot protect the ends of the stacks");
     return -1;

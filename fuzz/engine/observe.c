@@ -17,9 +17,9 @@
 #include <sys/mman.h>
 
 enum {
-  SPACE_SHIFT = 40, /* canonical name: space << 40 | offset */
+  SPACE_SHIFT = DS_PLACE_SHIFT, /* canonical name: space << 40 | offset */
   SPACE_REGION = 1,
-  SPACE_MODULE = 2,
+  SPACE_MODULE = DS_PLACE_MODULE,
   SPACE_DESCRIPTOR = 4,
   SPACE_THREAD = 5,
   COUNTERS = 16 << 10,
@@ -260,7 +260,7 @@ __attribute__((noinline)) void observe_slow(ds_machine *m, uint32_t kind, const 
   const uint64_t what = canonical(m, value);
   shadow_cell *cell = shadow_of(m, (uintptr_t)object);
   const uint32_t id = m->current->id, does_write = writes(kind);
-  uint32_t site = 0; /* of a cell: only feedback asks for it */
+  uint32_t site = 0; /* only feedback and events ask for it */
 
   if (cell->run != m->run_number) {
     *cell = (shadow_cell){.run = m->run_number, .thread = (uint16_t)id};

@@ -28,7 +28,7 @@ void race_begin(ds_machine *m)
 static uint64_t place_of(const ds_machine *m, uintptr_t address)
 {
   if (address - m->target.whole.base < m->target.whole.bytes) {
-    return (uint64_t)DS_PLACE_MODULE << DS_PLACE_SHIFT | (address - m->target.base);
+    return canonical(m, address);
   }
   const uintptr_t block = heap_small_block(m, address, DS_PLACE_BLOCK_BYTES);
   return block ? (uint64_t)DS_PLACE_BLOCK << DS_PLACE_SHIFT | ((address - block) & ~(uint64_t)7)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The set of distinct data races of a machine: a pair of sites and what kind of access each was.
+ * The set of distinct data races of a machine: a pair of sites, what kind of access each was, and
+ * the place in memory.
  * A race does not end the run: it would hide those behind it. A run that has none but races ends
  * with DS_FAIL and the first of them.
  */
@@ -31,7 +32,7 @@ void race_forget_runs(ds_machine *m);
 /* Forget this run's races; the machine's set stays. */
 void race_begin(ds_machine *m);
 
-/* heap.c: the block that an address lies in, 0 = none of at most so many bytes. */
+/* heap.c: the block of at most so many bytes that an address lies in, 0 = none. */
 uintptr_t heap_small_block(const ds_machine *m, uintptr_t address, size_t bytes_most);
 
 #endif

@@ -20,8 +20,8 @@
  * another strategy parks at the same moment. Between the looks it costs nothing.
  */
 #include "liveness.h"
-#include "stacks.h"
 #include "memory.h"
+#include "stacks.h"
 #include "state.h"
 
 #include <stdio.h>

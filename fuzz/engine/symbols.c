@@ -24,9 +24,9 @@
   WIDE(X, __tsan_unaligned_volatile_write)                                                         \
   X(__tsan_read_range)                                                                             \
   X(__tsan_write_range)                                                                            \
-  X(__tsan_vptr_read)
+  X(__tsan_vptr_read)                                                                              \
+  X(__tsan_vptr_update)
 #define PLAIN_COPIES(X)                                                                            \
-  X(__tsan_vptr_update)                                                                            \
   X(__tsan_memcpy)                                                                                 \
   X(__tsan_memmove)                                                                                \
   X(__tsan_memset)

@@ -23,7 +23,7 @@ static inline void plain(void *address, size_t bytes, uint32_t write, uintptr_t 
   }
 }
 
-/* Reached only from a run with a memory model: BOUND_BARE. */
+/* There is a run with a memory model: the target is not bound to this otherwise (BOUND_BARE). */
 static inline void plain_small(void *address, uint32_t bytes, uint32_t write, uintptr_t end,
                                uintptr_t pc)
 {
