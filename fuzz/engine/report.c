@@ -246,7 +246,7 @@ static int holds(const wakeup *w)
 
 /* Somebody whose condition holds although nobody can run; who and for what. A thread that waits
  * for a mutex has been woken and is out of it. */
-static int lost_wakeup(const ds_machine *m, const char **who, const char **what, char name[8])
+static int lost_wakeup(ds_machine *m, const char **who, const char **what, char name[8])
 {
   for (uint32_t id = 1; id <= m->task_count; id++) {
     const task *t = &m->tasks[id];

@@ -35,7 +35,7 @@ typedef struct sim_cond {
 
 enum { ID_END = 0x100 }; /* thread id + 1 is below ID_END */
 
-_Static_assert(DS_THREAD_MAX < ID_END, "ids fit");
+_Static_assert((int)DS_THREAD_MAX < (int)ID_END, "ids fit");
 _Static_assert(sizeof(sim_mutex) <= sizeof(pthread_mutex_t), "state fits into the object");
 _Static_assert(sizeof(sim_cond) <= sizeof(pthread_cond_t), "state fits into the object");
 _Static_assert(offsetof(sim_mutex, kind) == offsetof(struct __pthread_mutex_s, __kind),

@@ -158,7 +158,7 @@ static NORETURN void judge(ds_machine *m)
   char who[64] = "";
 
   for (uint32_t id = 0; id < m->fiber_count; id++) {
-    looping += is_looping(m, id);
+    looping += (uint32_t)is_looping(m, id);
     changing += is_looping(m, id) && m->tail->loopers[id].changed;
   }
   const int starved_only = changing && changing < looping;
