@@ -10,6 +10,7 @@
  */
 #include "machine.h"
 #include "posix.h"
+#include "processor.h"
 #include "stacks.h"
 
 #include <signal.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 enum {
@@ -39,63 +39,6 @@ static __thread int watchdog_armed;
 static int watchdog_signal(void)
 {
   return SIGRTMIN + 3;
-}
-
-/* Rounding, masks of exceptions: of this OS thread before the first run. */
-typedef struct float_control {
-  uint32_t mxcsr;
-  uint16_t x87;
-} float_control;
-
-enum {
-  FLAGS_OF_A_TARGET = 0x40500, /* single steps (TF), direction (DF), alignment check (AC) */
-  MXCSR_STATUS = 0x3f,         /* exceptions that there were: anybody's arithmetic sets them */
-};
-
-static __thread float_control floats_before;
-
-static float_control float_control_now(void)
-{
-  float_control c;
-
-  __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(c.mxcsr), "=m"(c.x87));
-  return c;
-}
-
-void fault_restore_processor(void)
-{
-  const float_control now = float_control_now(), *before = &floats_before;
-  const uint64_t flags = __builtin_ia32_readeflags_u64();
-
-  if (UNLIKELY(flags & FLAGS_OF_A_TARGET)) {
-    __builtin_ia32_writeeflags_u64(flags & ~(uint64_t)FLAGS_OF_A_TARGET);
-  }
-  if (UNLIKELY(((now.mxcsr ^ before->mxcsr) & ~MXCSR_STATUS) || now.x87 != before->x87)) {
-    __asm__ volatile("fnclex\n\tfldcw %1\n\tldmxcsr %0" ::"m"(before->mxcsr), "m"(before->x87));
-  }
-}
-
-static void resume_host(const ds_machine *m, ucontext_t *context)
-{
-#if defined __x86_64__
-  struct _libc_fpstate *floats = context->uc_mcontext.fpregs;
-
-  if (floats) {
-    floats->cwd = floats_before.x87;
-    floats->swd = floats->ftw = 0; /* nothing on the x87's own stack */
-    floats->mxcsr = floats_before.mxcsr;
-  }
-  context->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)m->host_sp;
-  context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)ds_host_resume;
-  context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FLAGS_OF_A_TARGET;
-#else
-#error "no resume_host() for this processor"
-#endif
-}
-
-static uintptr_t context_pc(const ucontext_t *context)
-{
-  return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 }
 
 /* The end of which stack is this? Its size in bytes; 0: of none. */
@@ -139,8 +82,8 @@ static void on_watchdog(int number, siginfo_t *info, void *context)
     m->watch_progress = progress;
     m->watch_ticks = 0;
   } else if (++m->watch_ticks >= TICKS) {
-    set_outcome(m, DS_UNKNOWN, DS_HANG, context_pc(context), "no scheduling point for 300 ms");
-    resume_host(m, context);
+    set_outcome(m, DS_UNKNOWN, DS_HANG, processor_pc(context), "no scheduling point for 300 ms");
+    processor_resume_host(context, m->host_sp);
   }
 }
 
@@ -166,7 +109,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     chain(number, info, context);
     return;
   }
-  const uintptr_t address = (uintptr_t)info->si_addr, pc = context_pc(context);
+  const uintptr_t address = (uintptr_t)info->si_addr, pc = processor_pc(context);
   const uint32_t stack = number == SIGSEGV ? guarded_stack(m, address) : 0;
   if (stack) {
     stack_overflow(m, address, stack, pc);
@@ -183,7 +126,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     set_outcome(m, DS_FAIL, DS_ARITHMETIC, pc,
                 number == SIGFPE ? "division by zero" : "illegal instruction");
   }
-  resume_host(m, context);
+  processor_resume_host(context, m->host_sp);
 }
 
 static void install(void)
@@ -227,7 +170,7 @@ void fault_enter(ds_machine *m)
   }
   const stack_t stack = {.ss_sp = alternate, .ss_size = ALTERNATE_BYTES};
   sigaltstack(&stack, &alternate_before);
-  floats_before = float_control_now();
+  processor_keep();
   arm_watchdog();
 }
 

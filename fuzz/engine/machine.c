@@ -3,6 +3,7 @@
 #include "inject.h"
 #include "liveness.h"
 #include "memory.h"
+#include "processor.h"
 #include "profile.h"
 #include "race.h"
 #include "relaxed.h"
@@ -361,7 +362,7 @@ void run_once(ds_machine *m, uint64_t seed, ds_result *result)
   m->strategy->begin(m);
   m->current = fiber_create(m, main_thread, NULL);
   ds_switch(&m->host_sp, m->current->sp);
-  fault_restore_processor();
+  processor_restore();
   m->running = 0;
   const uint32_t bound = m->in_tail ? tail_end(m) : 0;
   if (m->needs_wide) {

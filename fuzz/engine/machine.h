@@ -7,7 +7,7 @@
  * (virtual time), inject.c (faults), tail.c (livelocks), heap.c (memory of a run), module.c (the
  * target's copy), observe.c (hashes, events, counters), task.c (what drivers say), report.c (who
  * waits for whom), fault.c (signals), tsan_abi.c and symbols.c (what the target is bound to),
- * machine.c (create, run, batch).
+ * machine.c (create, run), batch.c (many runs).
  *
  * Everything here runs on one OS thread at a time; nothing is shared between machines but the
  * libFuzzer counters of observe.c.
@@ -17,6 +17,7 @@
 
 #include "driver.h"
 #include "engine.h"
+#include "module.h"
 #include "sanitize.h"
 
 #include <stdarg.h>
@@ -120,59 +121,19 @@ typedef struct fiber {
 } fiber;
 
 /* Order of accesses to 8 bytes, kept only while hashing or collecting feedback. */
-typedef struct shadow_cell {
+struct shadow_cell {
   uint32_t run;     /* cell belongs to this run; anything else counts as all zero */
   uint32_t version; /* writes so far */
   uint32_t site;    /* who wrote last: offset in the target */
   uint16_t thread;
   uint16_t unused;
-} shadow_cell;
+};
 
-typedef struct range {
-  uintptr_t base;
-  size_t bytes;
-} range;
-
-typedef struct access_cell access_cell;   /* access.h */
 typedef struct access_more access_more;   /* access.h */
 typedef struct memory_model memory_model; /* memory.h */
 typedef struct store_buffers store_buffers;
 
 typedef struct staged_access staged_access; /* relaxed.h */
-
-typedef struct data_range { /* a writable part of the target, restored before every run */
-  range at;
-  uint8_t *image;
-  shadow_cell *shadow;
-} data_range;
-
-enum { DATA_RANGES = 4 };
-
-/* Whom a target's calls reach. Aware: for cases with relaxed accesses. Bare: plain accesses reach
- * nobody, since no memory model looks at them or nobody runs. */
-enum { BOUND_USUAL, BOUND_AWARE, BOUND_BARE, BINDINGS };
-
-typedef struct module {
-  void *handle;
-  uintptr_t base; /* load address: everything canonical is an offset from it */
-  range text;
-  range whole; /* lowest to highest loaded address */
-  data_range data[DATA_RANGES];
-  uint32_t data_count;
-  range writable; /* from the first to the last writable byte, cells[] describes it */
-  access_cell *cells;
-  const uint8_t *tls_image;
-  size_t tls_file_bytes, tls_bytes, tls_align;
-  uint32_t stack_bytes; /* of a thread, as target.toml says */
-  size_t tls_module_id;
-  void (*driver_main)(void);
-  int (*driver_idle)(void);
-  uint8_t *coverage;         /* text.bytes bytes */
-  void **slots;              /* of the stub: what the target's calls reach */
-  void **bindings[BINDINGS]; /* their values */
-  size_t slot_count;
-  uint32_t bound; /* BOUND_*: those that they have */
-} module;
 
 typedef struct stream stream; /* stream.c */
 
@@ -444,13 +405,9 @@ static inline uint8_t *arena_of(const ds_machine *m)
 /* The target-switched stack that contains `address`, or NOBODY. */
 uint32_t slot_of(const ds_machine *m, uintptr_t address);
 
-/* ------------------------------------------------------------------ module.c */
+/* ------------------------------------------------------------------ module.h */
 
-int module_load(ds_machine *m, const char *path, char *error, size_t error_size);
-void module_unload(ds_machine *m);
-void module_reset(ds_machine *m);
-void module_wipe_cells(ds_machine *m);       /* of all runs so far */
-void module_bind(module *t, uint32_t which); /* BOUND_* */
+/* An address as an offset in the target, 0 = it is outside. */
 static inline uint64_t module_offset(const ds_machine *m, uintptr_t pc)
 {
   return pc - m->target.whole.base < m->target.whole.bytes ? pc - m->target.base : 0;
@@ -493,7 +450,5 @@ uint32_t task_of(const ds_machine *m, const fiber *f);
 uint32_t current_task(const ds_machine *m);
 void fault_enter(ds_machine *m);
 void fault_leave(ds_machine *m);
-/* After a run: what of the processor's state the target may have changed, and C relies on. */
-void fault_restore_processor(void);
 
 #endif

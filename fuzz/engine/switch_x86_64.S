@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stack switching on x86-64 (System V). Cost: about 2 ns plus the return misprediction.
- * mxcsr and the x87 control word are not switched; they are put back after each run (fault.c).
+ * mxcsr and the x87 control word are not switched; they are put back after each run (processor.h).
  */
         .text
 
