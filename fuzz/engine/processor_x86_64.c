@@ -26,6 +26,16 @@ static float_control float_control_now(void)
   return c;
 }
 
+/* Targets that use MMX registers may leave it full as well. */
+static int x87_stack_is_empty(void)
+{
+  enum { CLASS = 0x4500, EMPTY = 0x4100 }; /* C3 C2 C0 of the status */
+  uint16_t status;
+
+  __asm__ volatile("fxam\n\tfnstsw %0" : "=a"(status));
+  return (status & CLASS) == EMPTY;
+}
+
 void processor_keep(void)
 {
   kept = float_control_now();
@@ -41,6 +51,9 @@ void processor_restore(void)
   }
   if (UNLIKELY(((now.mxcsr ^ kept.mxcsr) & ~MXCSR_STATUS) || now.x87 != kept.x87)) {
     __asm__ volatile("fnclex\n\tfldcw %1\n\tldmxcsr %0" ::"m"(kept.mxcsr), "m"(kept.x87));
+  }
+  if (UNLIKELY(!x87_stack_is_empty())) { /* asked now that no exception can come of it */
+    __asm__ volatile("fninit\n\tfldcw %0" ::"m"(kept.x87));
   }
 }
 
