@@ -82,7 +82,7 @@ _STALE_READS: Final = "stale-reads"
 
 _BOUND_WORDS: Final = {
     "history": "an older store than the machine keeps might have been read",
-    "mixed-stores": "an atomic object was also stored to plainly or in another size",
+    "mixed-stores": "an atomic object was also stored to in another size, or unseen",
     "accesses": "more plain accesses to eight bytes than the machine keeps",
     "store-buffer": "a store buffer was full",
 }

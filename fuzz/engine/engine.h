@@ -178,7 +178,7 @@ enum { DS_MARKS = 8 };
 enum {
   DS_BOUND_HISTORY = 1,  /* L. c11: an older store than those that are kept might have been read */
   DS_BOUND_STALE = 2,    /* c11: after many stale reads in a row a thread got the newest store */
-  DS_BOUND_MIXED = 4,    /* c11: an atomic object was stored to plainly or in another size */
+  DS_BOUND_MIXED = 4,    /* c11: an atomic object was stored to unseen, or in another size */
   DS_BOUND_ACCESSES = 8, /* L. more accesses to 8 bytes than are kept: a race may be missed */
   DS_BOUND_BUFFER = 16,  /* L. tso: a full store buffer gave its oldest store away */
   DS_BOUND_COUNT = 5,

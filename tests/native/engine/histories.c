@@ -223,6 +223,21 @@ static void a_plain_store_restarts_the_history(void)
   CHECK(ds_current->result->bounds & DS_BOUND_MIXED);
 }
 
+static void a_plain_store_behind_all_others_loses_nothing(void)
+{
+  number_of_stores = 5;
+  history();
+  in_thread(count_up, NULL);
+  access_plain(ds_current, (uintptr_t)&object, sizeof object, STAMP_WRITE, 0);
+  object = 77;
+  CHECK(options(ORDER_RELAXED) == 1);
+  CHECK(newest(history())->value == 77);
+  CHECK(!ds_current->result->bounds);
+  object = 78; /* and once more, unseen */
+  CHECK(newest(history())->value == 78);
+  CHECK(ds_current->result->bounds & DS_BOUND_MIXED);
+}
+
 static void reading_old_stores_ends(void)
 {
   ds_machine *m = ds_current;
@@ -249,6 +264,7 @@ int main(void)
       a_fence_shows_what_came_before_a_fence,
       a_release_sequence_ends_with_a_store_of_another_thread,
       a_plain_store_restarts_the_history,
+      a_plain_store_behind_all_others_loses_nothing,
       reading_old_stores_ends,
   };
   ds_machine *m = machine_create();

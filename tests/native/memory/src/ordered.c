@@ -286,11 +286,20 @@ void longest_history(void)
   run_two(count_up, look);
 }
 
-/* A plain store to an atomic object: nobody else is there, but its older stores are forgotten. */
+/* A plain store to an atomic object while nobody else is there: its older stores are forgotten, and
+ * nobody might have read them. */
 void plain_store_between(void)
 {
   run_two(bump, look);
   *(int *)&flag = 9;
+  run_two(bump, look);
+}
+
+/* A store to a part of it: what of the older ones might still be read is not kept. */
+void part_stored_between(void)
+{
+  run_two(bump, look);
+  atomic_store_explicit((_Atomic unsigned char *)&flag, 9, memory_order_relaxed);
   run_two(bump, look);
 }
 

@@ -37,6 +37,7 @@
   X(HEAP_HAND_OVER, heap_hand_over)                                                                \
   X(LONG_HISTORY, long_history)                                                                    \
   X(PLAIN_STORE_BETWEEN, plain_store_between)                                                      \
+  X(PART_STORED_BETWEEN, part_stored_between)                                                      \
   X(ADD_TO_OWN_STORE, add_to_own_store)                                                            \
   X(KNOWN_STORES, known_stores)                                                                    \
   X(LIBRARY_READS_ENOUGH, library_reads_enough)                                                    \
