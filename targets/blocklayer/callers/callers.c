@@ -52,3 +52,13 @@ void caller_wait_unlocked(AioContext *where, QEMUBHFunc *cb, void *opaque)
   aio_bh_schedule_oneshot(where, caller_wait_bh, &wait);
   AIO_WAIT_WHILE_UNLOCKED(NULL, !atomic_load_explicit(&wait.done, memory_order_acquire));
 }
+
+void caller_wait_job_idle(Job *job)
+{
+  AIO_WAIT_WHILE(NULL, job_is_active(job));
+}
+
+void caller_wait_job_concluded(const Job *job)
+{
+  AIO_WAIT_WHILE(NULL, job->status != JOB_CONCLUDED);
+}

@@ -7,6 +7,8 @@
 #define BLOCKLAYER_CALLERS_H
 
 #include "aio/aio.h"
+#include "job/job_global_state.h"
+#include "job/job_io.h"
 
 /* Have a bottom half of `where` call cb(opaque), and wait for it in AIO_WAIT_WHILE(wait_ctx). */
 void caller_wait(AioContext *where, AioContext *wait_ctx, QEMUBHFunc *cb, void *opaque);
@@ -16,5 +18,11 @@ void caller_wait_locked(AioContext *where, QEMUBHFunc *cb, void *opaque);
 
 /* The same in AIO_WAIT_WHILE_UNLOCKED(NULL). */
 void caller_wait_unlocked(AioContext *where, QEMUBHFunc *cb, void *opaque);
+
+/* Wait in AIO_WAIT_WHILE(NULL) until nothing of a job runs. */
+void caller_wait_job_idle(Job *job);
+
+/* The same until nothing will ever happen to it again. */
+void caller_wait_job_concluded(const Job *job);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "jobs.h"
 
-#include "aio/aio_wait.h"
+#include "callers.h"
 #include "coroutine/coroutine_int.h"
 #include "job/job_int.h"
 
@@ -120,7 +120,7 @@ static void wait_until_idle(unsigned number)
   if (job->busy) {
     ds_mark(2); /* a job must be waited for */
   }
-  AIO_WAIT_WHILE(NULL, job_is_active(job));
+  caller_wait_job_idle(job);
   ghost_jobs.awaited = before;
 }
 
@@ -323,7 +323,7 @@ void jobs_close(void)
   }
   /* A transaction that aborts may still have something to say. */
   for (unsigned i = 0; i < ghost_jobs.created; i++) {
-    AIO_WAIT_WHILE(NULL, ghost_jobs.jobs[i].job->status != JOB_CONCLUDED);
+    caller_wait_job_concluded(ghost_jobs.jobs[i].job);
     job_unref(ghost_jobs.jobs[i].job);
   }
   rule_jobs_ended();
