@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from drainstorm import native, objects
 from drainstorm.compiler import LINK, Compiler, find_compiler, run_tool
 from drainstorm.errors import StoreError, TargetError, UsageError
 from drainstorm.files import forget_old
+from drainstorm.instructions import hidden_instruction
 from drainstorm.macros import macro_places
 from drainstorm.patching import apply_patch
 from drainstorm.startup import run_when_loaded
@@ -40,7 +40,7 @@ Flavour = Literal["sim", "cov"]
 FLAVOURS: Final = ("sim", "cov")
 """`sim`: instrumented for the machine. `cov`: also reports the basic blocks that ran."""
 
-BUILD_VERSION: Final = 2
+BUILD_VERSION: Final = 3
 """Part of every key; raised when this module builds differently from the same inputs."""
 
 BUILDS_KEPT: Final = 200
@@ -52,9 +52,6 @@ _COMPILED: Final = (".c", ".S")
 _READ: Final = (*_COMPILED, ".h", ".inc")
 _OUTPUT: Final = "target.so"
 _FACTS: Final = "facts.json"
-_KERNEL_CALLS: Final = (b"\x0f\x05", b"\x0f\x34", b"\xcd\x80")
-_KERNEL_CALL: Final = re.compile(r"\s(syscall|sysenter|int\s+\$0x80)\s*$", re.MULTILINE)
-_FUNCTION: Final = re.compile(r"^[0-9a-f]+ <(.+)>:$", re.MULTILINE)
 _EXPORTS: Final = ("ds_driver_main", "ds_driver_idle", *EXPORTED)
 
 PURE_CALLS: Final = frozenset(
@@ -351,18 +348,28 @@ def _check_calls(plan: _Plan, stage: Path, compiled: Mapping[str, str]) -> None:
 
 
 def _check_instructions(plan: _Plan, stage: Path, path: str, result: str) -> None:
-    """No instruction may enter the kernel: what it does there no run could repeat or undo."""
-    code = (stage / result).read_bytes()
-    if not any(call in code for call in _KERNEL_CALLS):
-        return  # mostly; else they may also lie in data or within an instruction
-    listing = run_tool([_tool("objdump"), "-d", result], what="disassembling", folder=stage)
-    if match := _KERNEL_CALL.search(listing):
-        function = _FUNCTION.findall(listing[: match.start()])[-1]
+    """No instruction may act behind the machine's back: no run could repeat or undo it."""
+    listing = run_tool(
+        [_tool("objdump"), "-d", "--no-show-raw-insn", result], what="disassembling", folder=stage
+    )
+    if (found := hidden_instruction(listing)) is None:
+        return
+    where = f"{plan.spec.folder / path}: '{found.function}'"
+    if found.enters_the_kernel:
         raise TargetError(
-            f"{plan.spec.folder / path}: '{function}' calls the kernel by itself "
-            f"({match[1]}), which the machine does not simulate (use the C library's name of "
-            "the call)"
+            f"{where} calls the kernel by itself ({found.words}), which the machine does not "
+            "simulate (use the C library's name of the call)"
         )
+    advice = (
+        "a driver needs none; if it is a macro or an inline function of the target, call it from a "
+        "source of the target"
+        if path in plan.drivers
+        else "take <stdatomic.h> instead of assembly"
+    )
+    raise TargetError(
+        f"{where} carries out an atomic operation by itself ({found.words}), which the machine "
+        f"does not see ({advice})"
+    )
 
 
 def _check_startup(plan: _Plan, stage: Path, path: str, result: str) -> None:

@@ -89,6 +89,33 @@ def test_an_instruction_that_calls_the_kernel_is_refused(tmp_path: Path, instruc
         build(tiny_target(tmp_path, source))
 
 
+@pytest.mark.parametrize("instruction", ["lock incl (%%rsp)", "xchgl %%eax, (%%rsp)", "mfence"])
+def test_an_atomic_instruction_that_no_model_sees_is_refused(
+    tmp_path: Path, instruction: str
+) -> None:
+    source = (
+        'void work(void);\nvoid work(void) { __asm__ volatile("' + instruction + '" ::: "rax"); }\n'
+    )
+    with pytest.raises(
+        TargetError, match=r"work\.c: 'work' carries out an atomic operation .*stdat"
+    ):
+        build(tiny_target(tmp_path, source))
+
+
+def test_a_driver_that_expands_an_atomic_macro_of_its_target_is_refused(tmp_path: Path) -> None:
+    """It is compiled as it stands: the machine would see nothing of that."""
+    target = tiny_target(tmp_path, "void work(void);\nvoid work(void) {}\n")
+    (tmp_path / "counter.h").write_text(
+        "#include <stdatomic.h>\nextern atomic_int users;\n"
+        "#define TAKE() atomic_fetch_add(&users, 1)\n"
+    )
+    driver = tmp_path / "driver.c"
+    words = driver.read_text().replace("    work();", "    TAKE();\n    work();")
+    driver.write_text(f'#include "counter.h"\natomic_int users;\n{words}')
+    with pytest.raises(TargetError, match=r"driver\.c: 'ds_driver_main' .*\(lock .*a driver needs"):
+        build(target)
+
+
 def test_data_that_looks_like_a_call_of_the_kernel_is_none(tmp_path: Path) -> None:
     source = "void work(void);\nvolatile int looks;\nvoid work(void) { looks = 0x050f; }\n"
     assert run(tmp_path, source).verdict.kind == "PASS"
