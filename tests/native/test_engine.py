@@ -27,6 +27,10 @@ SLOW: Final = {"posix": ("endless_loop",)}
 
 VALGRIND_COMMAND: Final = (str(VALGRIND), "-q", "--error-exitcode=9", "--leak-check=full")
 
+# Only root can install it, and nothing but these tests needs it: whoever tries Drainstorm may lack
+# it. The compiler's sanitizers check the same without it, but for uses of memory that nobody has
+# written. Where it is installed these run with all other tests; `scripts/sanitize` names what it
+# has skipped.
 needs_valgrind = pytest.mark.skipif(
     VALGRIND is None or not VALGRIND_HEADER.exists(),
     reason="valgrind is not installed: sudo apt-get install valgrind",
