@@ -24,7 +24,7 @@ from drainstorm.spec import TargetSpec, find_target
 from drainstorm.store import load_record
 from drainstorm.suppression import Suppression
 from drainstorm.verdict import Outcome
-from support.tiny import tiny_target
+from support.tiny import SIDE_BY_SIDE, tiny_target
 
 MEMORY: Final = Path(__file__).parents[1] / "native" / "memory"
 SUPPRESSED: Final = """
@@ -127,7 +127,6 @@ def test_a_suppressed_race_does_not_hide_another_of_the_same_run(suppressing: Ta
 
 HARMLESS_BESIDE_HARMFUL: Final = """
 #include <assert.h>
-#include <pthread.h>
 #include <stdatomic.h>
 void work(void);
 static int statistics, data;
@@ -152,17 +151,13 @@ static void *take(void *unused)
 }
 void work(void)
 {
-  pthread_t giver, taker;
-  pthread_create(&giver, NULL, give, NULL);
-  pthread_create(&taker, NULL, take, NULL);
-  pthread_join(giver, NULL);
-  pthread_join(taker, NULL);
+  side_by_side(give, take, NULL);
 }
 """
 
 
 def test_a_harmless_race_hides_no_harmful_one_of_the_same_functions(tmp_path: Path) -> None:
-    tiny_target(tmp_path, HARMLESS_BESIDE_HARMFUL)
+    tiny_target(tmp_path, SIDE_BY_SIDE + HARMLESS_BESIDE_HARMFUL)
     result = hunt(tmp_path, tmp_path / "state", 2)
     records = [load_record(path) for path in (tmp_path / "state").glob("findings/*/*/finding.json")]
     triaged = {record.signature: record.triage for record in records}
@@ -176,7 +171,6 @@ def test_a_harmless_race_hides_no_harmful_one_of_the_same_functions(tmp_path: Pa
 
 
 RACY_ARRAY: Final = """
-#include <pthread.h>
 #include <stdlib.h>
 void work(void);
 static void *fill(void *array)
@@ -189,18 +183,14 @@ static void *fill(void *array)
 void work(void)
 {
   long *array = malloc(32 * sizeof *array);
-  pthread_t one, other;
-  pthread_create(&one, NULL, fill, array);
-  pthread_create(&other, NULL, fill, array);
-  pthread_join(one, NULL);
-  pthread_join(other, NULL);
+  side_by_side(fill, fill, array);
   free(array);
 }
 """
 
 
 def test_a_racy_array_is_reported_at_a_few_of_its_places_only(tmp_path: Path) -> None:
-    tiny_target(tmp_path, RACY_ARRAY)
+    tiny_target(tmp_path, SIDE_BY_SIDE + RACY_ARRAY)
     hunt(tmp_path, tmp_path / "state", 2)
     found = signatures(tmp_path / "state")
 
@@ -209,7 +199,6 @@ def test_a_racy_array_is_reported_at_a_few_of_its_places_only(tmp_path: Path) ->
 
 
 COUNTED: Final = """
-#include <pthread.h>
 #define ADD(counter, by) ((counter) += (by))
 #define COUNT(counter) ADD(counter, 1)
 void work(void);
@@ -224,11 +213,7 @@ static void *look(void *unused)
 }
 void work(void)
 {
-  pthread_t one, other;
-  pthread_create(&one, 0, look, 0);
-  pthread_create(&other, 0, look, 0);
-  pthread_join(one, 0);
-  pthread_join(other, 0);
+  side_by_side(look, look, NULL);
 }
 """
 
@@ -240,7 +225,7 @@ void work(void)
 def test_a_macro_suppresses_the_races_of_the_statements_that_use_it(
     tmp_path: Path, macro: str, shown: set[str]
 ) -> None:
-    spec = tiny_target(tmp_path, COUNTED)
+    spec = tiny_target(tmp_path, SIDE_BY_SIDE + COUNTED)
     rules = (Suppression("statistics", macro=macro),) if macro else ()
     spec = dataclasses.replace(spec, suppress=rules)
     with Machine(build(spec)) as machine:
@@ -253,7 +238,7 @@ def test_a_macro_suppresses_the_races_of_the_statements_that_use_it(
 def test_a_hunt_counts_what_a_macro_suppresses_and_says_why(tmp_path: Path) -> None:
     folder = tmp_path / "tiny"
     folder.mkdir()
-    tiny_target(folder, COUNTED.replace("total += 1", "(void)total"))
+    tiny_target(folder, SIDE_BY_SIDE + COUNTED.replace("total += 1", "(void)total"))
     with (folder / "target.toml").open("a") as stream:
         stream.write('[[suppress]]\nmacro = "ADD"\nreason = "statistics; a lost one is no harm"\n')
     result = hunt(folder, tmp_path / "state", 0.3)

@@ -16,7 +16,7 @@ from drainstorm.machine import Machine
 from drainstorm.replay import replay
 from drainstorm.result import Run, Strategy
 from drainstorm.verdict import Outcome
-from support.tiny import tiny_target
+from support.tiny import SIDE_BY_SIDE, tiny_target
 
 GO = Case("tiny", (Operation(0, 1),))
 
@@ -271,18 +271,15 @@ static void *work(void *unused)
 }
 void ds_driver_main(void)
 {
-  pthread_t one, other;
-  pthread_create(&one, NULL, work, NULL);
-  pthread_create(&other, NULL, work, NULL);
-  pthread_join(one, NULL);
-  pthread_join(other, NULL);
+  side_by_side(work, work, NULL);
   DS_CHECK(ghost == 200, "R1", "ghost", "%d", ghost);
 }
 """
 
 
 def test_ghost_state_is_no_race_and_offers_no_choice(tmp_path: Path) -> None:
-    with Machine(build(tiny_target(tmp_path, STACKS, driver=DECLARED + GHOSTS))) as machine:
+    driver = DECLARED + SIDE_BY_SIDE + GHOSTS
+    with Machine(build(tiny_target(tmp_path, STACKS, driver=driver))) as machine:
         totals = machine.batch(GO, Strategy.random(1), 500, stop=False)
         assert totals.passed == 500
         assert machine.races() == ()

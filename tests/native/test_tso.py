@@ -244,7 +244,7 @@ def test_a_store_in_a_buffer_is_neither_lost_nor_late_for_its_own_thread(
 
 PLAIN_IN_BETWEEN: Final = """
 static volatile int one, another;
-static int counter, other_counter, seen_by_other;
+static int counter, other_counter, seen, seen_by_other;
 static void *other(void *unused)
 {
   another = 1;
@@ -252,14 +252,15 @@ static void *other(void *unused)
   seen_by_other = one;
   return unused;
 }
-void work(void)
+static void self(void)
 {
-  pthread_t t;
-  pthread_create(&t, NULL, other, NULL);
   one = 1;
   counter++;
-  const int seen = another;
-  pthread_join(t, NULL);
+  seen = another;
+}
+void work(void)
+{
+  beside(other, self);
   ds_observe(1 + (unsigned)seen + 2 * (unsigned)seen_by_other);
 }
 """

@@ -39,6 +39,20 @@ int ds_driver_idle(void)
 }
 """
 
+SIDE_BY_SIDE = """
+#include <pthread.h>
+#include <stddef.h>
+static void side_by_side(void *(*one)(void *), void *(*other)(void *), void *argument)
+{
+  pthread_t first, second;
+  pthread_create(&first, NULL, one, argument);
+  pthread_create(&second, NULL, other, argument);
+  pthread_join(first, NULL);
+  pthread_join(second, NULL);
+}
+"""
+"""To stand before a source whose work is that of two threads."""
+
 
 def tiny_target(
     folder: Path, source: str, *, driver: str = DRIVER, not_simulated: tuple[str, ...] = ()
