@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Simulated threads: one fiber each, with its own stack (lowest page is a guard) and its own copy
- * of the target's _Thread_local data at the top of it. The target reaches that copy through
+ * Simulated threads: one fiber each, with its own stack (stacks.h) and its own copy of the target's
+ * _Thread_local data at the top of it. The target reaches that copy through
  * __tls_get_addr, which its stub binds to sim_tls_get_addr(): switching threads copies nothing.
  */
 #include "liveness.h"

@@ -10,7 +10,6 @@
  */
 #include "inject.h"
 #include "memory.h"
-#include "race.h"
 
 #include <errno.h>
 #include <string.h>

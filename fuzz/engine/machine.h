@@ -398,6 +398,8 @@ void heap_reset(ds_machine *m);
 void *heap_allocate(ds_machine *m, size_t bytes, size_t alignment);
 /* The machine's own memory, until the end of the run: no block, and nobody else may touch it. */
 void *heap_reserve(ds_machine *m, size_t bytes);
+/* The block of at most so many bytes that an address lies in, 0 = none. */
+uintptr_t heap_small_block(const ds_machine *m, uintptr_t address, size_t bytes_most);
 static inline uint8_t *arena_of(const ds_machine *m)
 {
   return m->region + STACK_REGION + SLOT_REGION;

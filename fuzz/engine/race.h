@@ -32,7 +32,4 @@ void race_forget_runs(ds_machine *m);
 /* Forget this run's races; the machine's set stays. */
 void race_begin(ds_machine *m);
 
-/* heap.c: the block of at most so many bytes that an address lies in, 0 = none. */
-uintptr_t heap_small_block(const ds_machine *m, uintptr_t address, size_t bytes_most);
-
 #endif

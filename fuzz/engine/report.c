@@ -87,7 +87,7 @@ static void report_holders(ds_waiter *w, const holders *h)
   }
   w->holder = -1;
   w->holder_task = 0;
-  for (unsigned at = 0, next; (next = h->next(at, h->argument)) > at; at = next) {
+  for (unsigned at = 0, next; (next = h->next(at, h->argument)) > at && next < TASKS; at = next) {
     if (w->holder_count < DS_HOLDERS) {
       w->holders[w->holder_count] = (uint16_t)next;
     }

@@ -2,6 +2,7 @@
 /*
  * Where the stacks of threads lie: each at the top of STACK_BYTES, its thread-local data above it.
  * How large they are says the target's description; before a target is loaded, STACK_BYTES_DEFAULT.
+ * And how far they are used, those of tasks as well.
  */
 #ifndef DRAINSTORM_STACKS_H
 #define DRAINSTORM_STACKS_H

@@ -293,7 +293,7 @@ void profile_take(ds_machine *m)
   m->strategy = &counting;
   m->base_model = NULL;
   m->model = NULL; /* sc, and nothing is judged: races of these runs have no seed to repeat */
-  module_bind(&m->target, bound == BOUND_USUAL ? BOUND_BARE : bound);
+  module_bind(&m->target, bound == BOUND_USUAL ? BOUND_BARE : bound); /* aware: more points */
   m->totals = NULL;
   m->flags = 0;
   run_rounds(m);
