@@ -153,6 +153,11 @@ static void update_filenames(BlockDriverState *base)
 
 /* ------------------------------------------------------------------ helpers */
 
+static bool in_subtree_section(const GraphChange *change)
+{
+  return change->a->recursive_quiesce_counter > 0 || change->b->recursive_quiesce_counter > 0;
+}
+
 /* Both are drained before the lock is taken, because draining polls: requests wait for the read
  * lock. False: they cannot come into one context. */
 static bool change_begin(GraphChange *change, BlockDriverState *a, BlockDriverState *b)
@@ -162,15 +167,17 @@ static bool change_begin(GraphChange *change, BlockDriverState *a, BlockDriverSt
   bdrv_ref(b);
   while (bdrv_unite_aio_contexts(b, a) == 0) {
     /* A section of a subtree that a new parent of `b` is in comes down to all that is below `b`,
-     * and nobody waits under the lock: it has to be quiet before. */
-    change->subtree = a->recursive_quiesce_counter > 0;
+     * and nobody waits under the lock: it has to be quiet before. One that `b` is in goes with the
+     * edge that it came down by, and comes again by another one: in between it would let go all
+     * that is below `b`. */
+    change->subtree = in_subtree_section(change);
     bdrv_drained_begin(a);
     bdrv_drained_begin(b);
     if (change->subtree) {
       bdrv_subtree_drained_begin(b);
     }
     bdrv_graph_wrlock();
-    bool still = change->subtree || a->recursive_quiesce_counter == 0;
+    bool still = change->subtree || !in_subtree_section(change);
     if (still && bdrv_get_aio_context(a) == bdrv_get_aio_context(b)) {
       return true;
     }
