@@ -109,7 +109,7 @@ uint32_t ds_batch(ds_machine *m, const ds_case *c, const ds_strategy *s, uint64_
   const uint64_t failed_before = totals->fail;
   ds_result result;
 
-  fault_enter(m);
+  fault_enter();
   ds_current = m;
   m->totals = totals;
   flags |= flags & DS_FLAG_TWICE ? DS_FLAG_RECORD | DS_FLAG_HASH : 0;
@@ -139,7 +139,7 @@ uint32_t ds_batch(ds_machine *m, const ds_case *c, const ds_strategy *s, uint64_
   }
   m->totals = NULL;
   ds_current = before;
-  fault_leave(m);
+  fault_leave();
   return totals->fail > failed_before ? DS_FAIL : DS_PASS;
 }
 

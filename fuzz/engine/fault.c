@@ -160,9 +160,8 @@ static void arm_watchdog(void)
                    !timer_settime(watchdog, 0, &every, NULL);
 }
 
-void fault_enter(ds_machine *m)
+void fault_enter(void)
 {
-  (void)m;
   pthread_once(&install_once, install);
   if (!alternate) {
     alternate = malloc(ALTERNATE_BYTES);
@@ -174,9 +173,8 @@ void fault_enter(ds_machine *m)
   arm_watchdog();
 }
 
-void fault_leave(ds_machine *m)
+void fault_leave(void)
 {
-  (void)m;
   if (watchdog_armed) {
     timer_delete(watchdog);
     watchdog_armed = 0;

@@ -101,10 +101,10 @@ void ds_machine_destroy(ds_machine *m)
   memory_c11_wide.destroy(m);
   memory_graph_narrow.destroy(m);
   memory_graph_wide.destroy(m);
+  memory_tso.destroy(m);
   relaxed_destroy(m);
   free(m->races);
   free(m->suppressed);
-  free(m->buffers);
   free(m->tail);
   free(m->spins);
   free(m->path);
@@ -402,7 +402,7 @@ uint32_t ds_run(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t 
 {
   ds_machine *before = ds_current;
 
-  fault_enter(m);
+  fault_enter();
   ds_current = m;
   m->totals = NULL;
   run_prepare(m, c, s, flags);
@@ -413,6 +413,6 @@ uint32_t ds_run(ds_machine *m, const ds_case *c, const ds_strategy *s, uint32_t 
   m->pct_longest = s->pct_steps;
   run_once(m, s->seed, result);
   ds_current = before;
-  fault_leave(m);
+  fault_leave();
   return result->verdict;
 }

@@ -450,7 +450,8 @@ void program_reset(ds_machine *m);                     /* once per run */
 /* The logical task that a thread works for, 0 = none. */
 uint32_t task_of(const ds_machine *m, const fiber *f);
 uint32_t current_task(const ds_machine *m);
-void fault_enter(ds_machine *m);
-void fault_leave(ds_machine *m);
+/* Around runs: signals of this OS thread are theirs, and the watchdog counts. */
+void fault_enter(void);
+void fault_leave(void);
 
 #endif

@@ -53,7 +53,7 @@ typedef struct memory_model {
   void (*destroy)(ds_machine *m); /* free what begin() has ever reserved for this machine */
   /* A thread is created by `parent` (NULL: the first one), has ended and was waited for. */
   void (*spawn)(ds_machine *m, const fiber *parent, fiber *child);
-  void (*join)(ds_machine *m, fiber *self, const fiber *ended);
+  void (*join)(ds_machine *m, const fiber *ended);
   wide_value (*load)(ds_machine *m, const atomic_access *at);
   void (*store)(ds_machine *m, const atomic_access *at, wide_value value);
   wide_value (*rmw)(ds_machine *m, const atomic_access *at, rmw_operation operation,

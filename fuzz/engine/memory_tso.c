@@ -351,7 +351,8 @@ static void tso_begin(ds_machine *m)
 
 static void tso_destroy(ds_machine *m)
 {
-  (void)m;
+  free(m->buffers);
+  m->buffers = NULL;
 }
 
 static void tso_spawn(ds_machine *m, const fiber *parent, fiber *child)
@@ -362,9 +363,9 @@ static void tso_spawn(ds_machine *m, const fiber *parent, fiber *child)
   base(m)->spawn(m, parent, child);
 }
 
-static void tso_join(ds_machine *m, fiber *self, const fiber *ended)
+static void tso_join(ds_machine *m, const fiber *ended)
 {
-  base(m)->join(m, self, ended);
+  base(m)->join(m, ended);
 }
 
 static void tso_plain(ds_machine *m, access_cell *c, uintptr_t address, uint32_t mask,

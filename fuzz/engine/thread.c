@@ -60,7 +60,7 @@ static int join_until(pthread_t thread, void **value, uint64_t until_ns, uintptr
     return ETIMEDOUT;
   }
   if (m->model) {
-    m->model->join(m, self, f);
+    m->model->join(m, f);
   }
   if (value) {
     *value = f->value;
