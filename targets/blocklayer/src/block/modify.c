@@ -13,7 +13,7 @@
 /* Two nodes that are drained: users of `a`, or `a` itself, will use `b`. */
 typedef struct GraphChange {
   BlockDriverState *a, *b;
-  bool subtree; /* so is all that is below b */
+  bool subtree; /* so is all that is below them */
 } GraphChange;
 
 static bool change_begin(GraphChange *change, BlockDriverState *a, BlockDriverState *b);
@@ -167,13 +167,14 @@ static bool change_begin(GraphChange *change, BlockDriverState *a, BlockDriverSt
   bdrv_ref(b);
   while (bdrv_unite_aio_contexts(b, a) == 0) {
     /* A section of a subtree that a new parent of `b` is in comes down to all that is below `b`,
-     * and nobody waits under the lock: it has to be quiet before. One that `b` is in goes with the
-     * edge that it came down by, and comes again by another one: in between it would let go all
-     * that is below `b`. */
+     * and nobody waits under the lock: it has to be quiet before. One that either is in goes with
+     * the edge that it came down by, and comes again by another one, or by the same if the change
+     * is refused: in between it would let go all that is below. */
     change->subtree = in_subtree_section(change);
     bdrv_drained_begin(a);
     bdrv_drained_begin(b);
     if (change->subtree) {
+      bdrv_subtree_drained_begin(a);
       bdrv_subtree_drained_begin(b);
     }
     bdrv_graph_wrlock();
@@ -199,6 +200,7 @@ static void sections_end(const GraphChange *change)
 {
   if (change->subtree) {
     bdrv_subtree_drained_end(change->b);
+    bdrv_subtree_drained_end(change->a);
   }
   bdrv_drained_end(change->b);
   bdrv_drained_end(change->a);
