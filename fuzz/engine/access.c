@@ -7,6 +7,8 @@
 
 /* ------------------------------------------------------------------ cells */
 
+access_cell no_cell;
+
 /* The addressable bytes of the cell: file-scope data and stacks are always there. */
 static inline uint32_t addressable(const ds_machine *m, uintptr_t address)
 {

@@ -44,6 +44,11 @@ struct access_cell {
 };
 _Static_assert(sizeof(access_cell) == 32, "two to a cache line");
 
+/* Of no run; nobody writes to it. In place of the cell of an atomic location from a plain store to
+ * that, behind all that was done to it, to its next atomic access: the quick ways to find a
+ * location look at its cell, and are left out then. */
+extern access_cell no_cell;
+
 struct access_more {
   access_slot slot[MORE_SLOTS];
   uint32_t next; /* 0 = none */

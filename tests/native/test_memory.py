@@ -227,3 +227,39 @@ def test_nothing_changes_when_the_numbers_of_runs_begin_again() -> None:
         assert (found.failed, race.count) == (count, count)
         clean = machine.batch(scenario(listed("ORDERED")[0]), Strategy.random(1), count, stop=False)
         assert clean.passed == count
+
+
+UNSEEN_STORE: Final = """
+#include <pthread.h>
+#include <stdatomic.h>
+static _Atomic int x, y;
+static void *look(void *unused)
+{
+  atomic_load_explicit(&x, memory_order_relaxed);
+  return unused;
+}
+void work(void);
+void work(void)
+{
+  pthread_t t;
+  atomic_load_explicit(&x, memory_order_relaxed);
+  %s
+  pthread_create(&t, NULL, look, NULL);
+  atomic_store_explicit(&x, 1, memory_order_relaxed);
+  __asm__ volatile("movl $5, %%0" : "=m"(*(int *)&x));
+  atomic_load_explicit(&y, memory_order_relaxed);
+  pthread_join(t, NULL);
+}
+"""
+
+
+@pytest.mark.parametrize("before", ["", "*(volatile int *)&x = 0;"])
+@pytest.mark.parametrize("model", ["c11", "c11-graph"])
+def test_a_plain_store_excuses_no_later_one_that_is_not_seen(
+    tmp_path: Path, before: str, model: str
+) -> None:
+    case = Case("tiny", (Operation(0, 1),), limits=Limits(model=model))
+    with Machine(build(tiny_target(tmp_path, UNSEEN_STORE % before))) as machine:
+        totals = machine.batch(case, Strategy.random(1), 100, stop=False)
+    assert totals.passed == 100
+    assert totals.bounded.keys() == {"mixed-stores"}
