@@ -6,7 +6,9 @@
  * reads and writes itself is ghost state, seen by no oracle and no scheduling point. Only the
  * target's functions that it calls are visible. What it reads of the target is the newest store in
  * every memory model, also one that other threads of the target may not see yet. No function here
- * but ds_await() is a scheduling point.
+ * but ds_await() is a scheduling point. A macro or an inline function of the target that it uses is
+ * driver code as well: what waits, counts or fences in one belongs into a source of the target (the
+ * build refuses a driver with atomic instructions).
  *
  * The build generates `operations.h` from target.toml: OP_<NAME> for every operation (1-based),
  * ACTOR_<KIND>_FIRST and ACTOR_<KIND>_COUNT for every kind of actor.
