@@ -49,6 +49,7 @@ typedef struct GhostBlocks {
   GhostSection sections[SECTIONS];
   GhostBlk blks[BLKS];
   uint8_t in_driver[ALL_NODES]; /* requests that are in the node's driver */
+  uint32_t workers[ALL_NODES];  /* threads that had one there; bit i: thread i */
   bool told[ALL_NODES];         /* the driver was told that its node is quiesced */
   uint8_t begun[ALL_NODES];     /* times that it was told so */
   uint8_t writing;              /* calls of blk_co_pwritev() in progress */

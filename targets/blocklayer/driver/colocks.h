@@ -44,6 +44,7 @@ typedef struct GhostBed {
   bool napping; /* inside qemu_co_sleep() */
   uint16_t wakes_begun, wakes_done;
   uint16_t begun_before, done_before; /* of these, when the last sleep ended */
+  uint32_t letters;                   /* of wakes that are over, not read yet; bit i: of wake i */
 } GhostBed;
 
 typedef struct Colocks {

@@ -7,12 +7,14 @@
 #include "colocks.h"
 
 #include "aio/aio.h"
+#include "caller_memory.h"
 
 enum { WITH_CO_MUTEX = 0, NS_PER_US = 1000 };
 
 static void queue_leave(unsigned queue);
 static void wake_outside(unsigned queue, unsigned wakeups);
 static void nap_begin(unsigned self, const char *what);
+static void read_letters(unsigned self);
 static void nap_end(unsigned self);
 
 static bool holds_nothing(unsigned self)
@@ -165,6 +167,7 @@ bool op_nap(unsigned actor, const ds_operation *op)
   nap_begin(self, "qemu_co_sleep: a wakeup");
   qemu_co_sleep(&colocks.beds[self]);
   rule_nap_ended(self);
+  read_letters(self);
   nap_end(self);
   return true;
 }
@@ -201,11 +204,30 @@ static void nap_end(unsigned self)
 static void wake(unsigned coroutine)
 {
   GhostBed *bed = &colocks.ghost_beds[coroutine];
+  unsigned letter = bed->wakes_begun++;
 
-  bed->wakes_begun++;
   ds_mark(4); /* a sleeper, or one to come, is woken */
+  if (letter < CALLER_LETTERS) {
+    caller_writes(coroutine, letter);
+  }
   qemu_co_sleep_wake(&colocks.beds[coroutine]);
   bed->wakes_done++;
+  if (letter < CALLER_LETTERS) {
+    bed->letters |= 1u << letter;
+  }
+}
+
+/* No wake can come between the last step of the sleep and this: what is over was before it. */
+static void read_letters(unsigned self)
+{
+  GhostBed *bed = &colocks.ghost_beds[self];
+
+  for (unsigned i = 0; i < CALLER_LETTERS; i++) {
+    if (bed->letters >> i & 1) {
+      caller_reads(self, i);
+    }
+  }
+  bed->letters = 0;
 }
 
 bool op_wake(unsigned actor, const ds_operation *op)

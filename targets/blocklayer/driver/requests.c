@@ -9,6 +9,7 @@
 #include "aio_contexts.h"
 
 #include "aio/co_sleep.h"
+#include "caller_memory.h"
 #include "coroutine/coroutine_int.h"
 
 #include <errno.h>
@@ -89,17 +90,31 @@ static bool writer_sleeps(void)
   return ghost.lock.wrlock_depth > 0 && blocks.writer_slept == ghost.lock.writers + 1;
 }
 
+static void leave_work(unsigned node)
+{
+  unsigned thread = ds_thread_self();
+
+  caller_works(node, thread);
+  blocks.workers[node] |= 1u << thread;
+}
+
+static void work(unsigned node)
+{
+  rule_request_reaches(node);
+  leave_work(node);
+}
+
 static int watch(BlockDriverState *bs, int64_t offset, int64_t bytes, bool write)
 {
   unsigned node = node_of(bs);
 
-  rule_request_reaches(node);
+  work(node);
   blocks.in_driver[node]++;
   take_time(bs, (Way)(bytes - LEAST_BYTES));
   (void)writer_sleeps();
   int ret = write ? bdrv_co_pwritev_children(bs, offset, bytes)
                   : bdrv_co_preadv_children(bs, offset, bytes);
-  rule_request_reaches(node);
+  work(node);
   blocks.in_driver[node]--;
   blocks.written[node] = (uint8_t)(blocks.written[node] + write);
   return ret;
@@ -121,10 +136,10 @@ static int watching_flush(BlockDriverState *bs)
   unsigned node = node_of(bs);
   uint8_t written = blocks.written[node];
 
-  rule_request_reaches(node);
+  work(node);
   blocks.in_driver[node]++;
   take_time(bs, YIELDING);
-  rule_request_reaches(node);
+  work(node);
   blocks.in_driver[node]--;
   blocks.flushed[node] = written;
   return 0;
@@ -301,12 +316,16 @@ static uint8_t aio_requests_begun;
 static void aio_request_cb(void *opaque, int ret)
 {
   const AioRequest *request = opaque;
+  const GhostBlk *blk = &blocks.blks[request->blk];
 
   (void)ret;
   if (request->writes) {
     write_is_over();
   }
   rule_callback(request->blk);
+  if (blk->root != NO_NODE && !blk->in_change) {
+    leave_work(blk->root);
+  }
   context_leave(request->context);
   blocks.pending--;
   blocks.requests--;

@@ -9,6 +9,7 @@
 #include "exports.h"
 #include "jobs.h"
 
+#include "caller_memory.h"
 #include "coroutine/coroutine_int.h"
 
 enum { SECTIONS_PER_ACTOR = 3 };
@@ -68,6 +69,26 @@ void meet_requests(void)
 {
   if (blocks.sent || block_jobs_work()) {
     ds_mark(BLOCKS_MARK);
+  }
+}
+
+/*
+ * Who has a section may use what requests have done in its nodes, and they what he did. Of the main
+ * thread only, which also changes edges: it knows of everything that the section covers. Reading is
+ * enough: another section may cover the same nodes.
+ */
+static void inspect(const GhostSection *section)
+{
+  if (ds_thread_self() != MAIN_THREAD) {
+    return;
+  }
+  for (unsigned node = 0; node < ALL_NODES; node++) {
+    bool is_ours = ghost.graph.nodes[node] && section_covers(section, node);
+    for (unsigned thread = 0; is_ours && thread < CALLER_THREADS; thread++) {
+      if (blocks.workers[node] >> thread & 1) {
+        caller_inspects(node, thread);
+      }
+    }
   }
 }
 
@@ -171,6 +192,7 @@ bool op_drained_begin(unsigned actor, const ds_operation *op)
   rule_jobs_pause_in(section, context_of(actor));
   rule_section_is_quiet();
   rule_clients_are_quiet();
+  inspect(section);
   rule_settled();
   return true;
 }
@@ -178,6 +200,7 @@ bool op_drained_begin(unsigned actor, const ds_operation *op)
 static void end_section(GhostSection *section)
 {
   rule_clients_are_quiet();
+  inspect(section);
   section->state = SECTION_ENDS; /* from here on requests may come */
   blocks.changing++;
   actor_waits(section->actor, "bdrv_drained_end: the main thread");
@@ -261,6 +284,7 @@ void writers_section_has_begun(unsigned actor)
   rule_section_is_quiet();
   rule_clients_are_quiet();
   rule_writer_is_drained();
+  inspect(section);
 }
 
 void writers_section_ends(unsigned actor)
@@ -268,6 +292,7 @@ void writers_section_ends(unsigned actor)
   GhostSection *section = writers_section(actor);
   if (section) {
     rule_clients_are_quiet();
+    inspect(section);
     section->state = SECTION_ENDS;
     blocks.changing++;
   }

@@ -146,11 +146,11 @@ void aio_handlers_visit(AioContext *ctx, AioHandlerSet *set)
   }
   qemu_lockcnt_inc(&ctx->list_lock);
   set->visiting = true;
-  /* Acquire: pairs with the release in aio_set_fd_handler() (litmus mp_release_acquire). The links
-   * behind the first one were there when it was published. Relaxed, `deleted`: it is looked at
-   * again before the call. */
+  /* Acquire: pairs with the release in aio_set_fd_handler() (litmus mp_release_acquire). Relaxed,
+   * the links: those behind the first one were there when it was published, and none changes as
+   * long as somebody visits. `deleted`: it is looked at again before the call. */
   AioHandler *node = atomic_load_explicit(&ctx->handlers, memory_order_acquire);
-  for (; node; node = atomic_load_explicit(&node->next, memory_order_acquire)) {
+  for (; node; node = atomic_load_explicit(&node->next, memory_order_relaxed)) {
     if (!atomic_load_explicit(&node->deleted, memory_order_relaxed)) {
       short events = (short)((node->io_read ? POLLIN : 0) | (node->io_write ? POLLOUT : 0));
       set_add(set, node->fd, events, node);

@@ -24,17 +24,18 @@ void coroutine_fn qemu_co_sleep(QemuCoSleep *w)
   Coroutine *before = NULL;
 
   aio_co_claim(self, __func__); /* nobody may enter us but who takes us out of `w` */
-  /* Release: hands us over. Acquire, also if it fails: what the waker wrote. Pair with the
-   * exchanges in qemu_co_sleep_wake() and sleep_timer_cb() (litmus mp_release_acquire, in both
-   * directions). */
-  if (atomic_compare_exchange_strong_explicit(&w->to_wake, &before, self, memory_order_acq_rel,
-                                              memory_order_acquire)) {
+  /* Release: hands us over. Pairs with the exchanges in qemu_co_sleep_wake() and sleep_timer_cb()
+   * (litmus mp_release_acquire). Relaxed if it fails: what the waker wrote the exchange below
+   * shows us. */
+  if (atomic_compare_exchange_strong_explicit(&w->to_wake, &before, self, memory_order_release,
+                                              memory_order_relaxed)) {
     qemu_coroutine_yield();
   } else {
     assert(before == CO_SLEEP_WOKEN); /* else two sleep in one bed */
     aio_co_unclaim(self);
   }
-  /* Whoever has left a mark by now: we look again anyway. Acquire: at what it wrote. */
+  /* Whoever has left a mark by now: we look again anyway. Acquire: at what it wrote. Pairs with
+   * the exchange in qemu_co_sleep_wake() (litmus mp_release_acquire). */
   atomic_exchange_explicit(&w->to_wake, NULL, memory_order_acquire);
 }
 
@@ -68,9 +69,10 @@ static void sleep_timer_cb(void *opaque)
 {
   QemuCoSleep *w = opaque;
   /* Acquire: the sleeper; pairs with the release in qemu_co_sleep() (litmus mp_release_acquire).
-   * Relaxed if the exchange fails: then it is not ours. Nobody else sleeps here, and if a waker was
-   * quicker it leaves no mark: our time is not a wakeup that anybody asked for. */
-  Coroutine *co = atomic_load_explicit(&w->to_wake, memory_order_acquire);
+   * Relaxed, the load and if the exchange fails: only what we take is ours. Nobody else sleeps
+   * here, and if a waker was quicker it leaves no mark: our time is not a wakeup that anybody asked
+   * for. */
+  Coroutine *co = atomic_load_explicit(&w->to_wake, memory_order_relaxed);
   if (co && co != CO_SLEEP_WOKEN &&
       atomic_compare_exchange_strong_explicit(&w->to_wake, &co, NULL, memory_order_acquire,
                                               memory_order_relaxed)) {
