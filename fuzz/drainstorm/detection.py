@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from drainstorm.hunt import Summary, hunt
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from drainstorm.hunt import Control, HuntConfig
     from drainstorm.spec import Bug
     from drainstorm.view import View
+
+SIGNATURE_MOST: Final = 44
+"""Columns; a failed assertion has its words as its name, and they stand above the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,11 @@ class Row:
             others = ", ".join(self.others)
             return (name, said, others or "-", f"{runs:,} run", f"{seconds:.1f}", "")
         said = "FINDING" if self.bug is None else "found"
+        words = str(found.signature).removeprefix("FAIL ")
+        if len(words) > SIGNATURE_MOST:
+            words = f"{words[: SIGNATURE_MOST - 2]}.."
         return (
-            name, said, str(found.signature).removeprefix("FAIL "), f"{found.schedules:,}",
+            name, said, words, f"{found.schedules:,}",
             f"{found.seconds:.1f}", found.replay,
         )  # fmt: skip
 
