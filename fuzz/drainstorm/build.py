@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from drainstorm import native, objects
-from drainstorm.compiler import LINK, Compiler, find_compiler, run_tool
+from drainstorm.compiler import LINK, Compiler, find_compiler, find_tool, run_tool
 from drainstorm.errors import StoreError, TargetError, UsageError
 from drainstorm.files import forget_old
 from drainstorm.instructions import hidden_instruction
@@ -322,7 +322,7 @@ def _compile(plan: _Plan, stage: Path, output: Path, kept: Path) -> int:
 def _check_calls(plan: _Plan, stage: Path, compiled: Mapping[str, str]) -> None:
     """Every call that leaves the target must be one that the machine simulates or a pure one."""
     listing = run_tool(
-        [_tool("nm"), "-A", "-P", *compiled.values()], what="listing symbols", folder=stage
+        [find_tool("nm"), "-A", "-P", *compiled.values()], what="listing symbols", folder=stage
     )
     sources = {result: path for path, result in compiled.items()}
     defined: set[str] = set()
@@ -350,7 +350,9 @@ def _check_calls(plan: _Plan, stage: Path, compiled: Mapping[str, str]) -> None:
 def _check_instructions(plan: _Plan, stage: Path, path: str, result: str) -> None:
     """No instruction may act behind the machine's back: no run could repeat or undo it."""
     listing = run_tool(
-        [_tool("objdump"), "-d", "--no-show-raw-insn", result], what="disassembling", folder=stage
+        [find_tool("objdump"), "-d", "--no-show-raw-insn", result],
+        what="disassembling",
+        folder=stage,
     )
     if (found := hidden_instruction(listing)) is None:
         return
@@ -374,7 +376,7 @@ def _check_instructions(plan: _Plan, stage: Path, path: str, result: str) -> Non
 
 def _check_startup(plan: _Plan, stage: Path, path: str, result: str) -> None:
     """Nothing may run when the target is loaded: that is before there is a machine."""
-    listing = run_tool([_tool("objdump"), "-r", "-t", result], what="listing", folder=stage)
+    listing = run_tool([find_tool("objdump"), "-r", "-t", result], what="listing", folder=stage)
     if found := run_when_loaded(listing):
         names = ", ".join(f"'{name}'" for name in found)
         raise TargetError(
@@ -385,12 +387,7 @@ def _check_startup(plan: _Plan, stage: Path, path: str, result: str) -> None:
 
 
 def _count_blocks(compiled: Iterable[str], stage: Path) -> int:
-    listing = run_tool([_tool("readelf"), "-rW", *compiled], what="counting blocks", folder=stage)
+    listing = run_tool(
+        [find_tool("readelf"), "-rW", *compiled], what="counting blocks", folder=stage
+    )
     return sum("__sanitizer_cov_trace_pc" in line for line in listing.splitlines())
-
-
-def _tool(name: str) -> str:
-    for candidate in (name, f"llvm-{name}"):
-        if shutil.which(candidate) is not None:
-            return candidate
-    raise TargetError(f"'{name}' not found; on Debian or Ubuntu: sudo apt-get install binutils")

@@ -142,6 +142,21 @@ def find_compiler(command: str | None = None) -> Compiler:
     )
 
 
+def find_tool(name: str) -> str:
+    """The command of a tool of binutils, or of LLVM's in its place.
+
+    Args:
+        name: "nm", "objdump" ..
+
+    Raises:
+        TargetError: there is none.
+    """
+    for candidate in (name, f"llvm-{name}"):
+        if shutil.which(candidate) is not None:
+            return candidate
+    raise TargetError(f"'{name}' not found; on Debian or Ubuntu: sudo apt-get install binutils")
+
+
 def run_tool(
     command: Sequence[str], *, what: str, folder: Path | None = None, where: str = ""
 ) -> str:

@@ -9,11 +9,10 @@ are told apart: correct code never takes them.
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from drainstorm.errors import TargetError
+from drainstorm.compiler import find_tool, run_tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,15 +56,8 @@ def objdump(path: Path, *arguments: str) -> list[str]:
     Raises:
         TargetError: it is missing or does not understand the build.
     """
-    try:
-        done = subprocess.run(
-            ["objdump", *arguments, str(path)], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise TargetError(
-            f"objdump (package binutils) is needed for line coverage: {error}"
-        ) from error
-    return done.stdout.splitlines()
+    command = [find_tool("objdump"), *arguments, str(path)]
+    return run_tool(command, what=f"reading the code of {path.name}").splitlines()
 
 
 class _Code:
