@@ -201,6 +201,8 @@ static void nap_end(unsigned self)
   bed->done_before = bed->wakes_done;
 }
 
+_Static_assert(COROUTINES <= CALLER_BEDS, "each has a row of words for letters");
+
 static void wake(unsigned coroutine)
 {
   GhostBed *bed = &colocks.ghost_beds[coroutine];

@@ -90,12 +90,16 @@ static bool writer_sleeps(void)
   return ghost.lock.wrlock_depth > 0 && blocks.writer_slept == ghost.lock.writers + 1;
 }
 
+_Static_assert(ALL_NODES <= CALLER_NODES, "a node has a row of words for its requests");
+
 static void leave_work(unsigned node)
 {
   unsigned thread = ds_thread_self();
 
-  caller_works(node, thread);
-  blocks.workers[node] |= 1u << thread;
+  if (thread < CALLER_THREADS) {
+    caller_works(node, thread);
+    blocks.workers[node] |= 1u << thread;
+  }
 }
 
 static void work(unsigned node)

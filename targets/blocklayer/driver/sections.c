@@ -92,14 +92,35 @@ static void inspect(const GhostSection *section)
   }
 }
 
-/* ------------------------------------------------------------------ operations */
-
 /* Of a coroutine that drains. */
 static AioContext *context_of(unsigned actor)
 {
   return is_coroutine(actor) ? ghost.contexts[ghost.coroutines[actor - ACTOR_CO_FIRST].home].ctx
                              : NULL;
 }
+
+/* Its begin has returned, so from now on it counts. */
+static void section_has_begun(GhostSection *section)
+{
+  blocks.draining--;
+  blocks.changing--;
+  section->state = SECTION_INSIDE;
+  rule_jobs_pause_in(section, context_of(section->actor));
+  rule_section_is_quiet();
+  rule_clients_are_quiet();
+  inspect(section);
+}
+
+/* Its end is about to be called: from then on requests may come. */
+static void section_will_end(GhostSection *section)
+{
+  rule_clients_are_quiet();
+  inspect(section);
+  section->state = SECTION_ENDS;
+  blocks.changing++;
+}
+
+/* ------------------------------------------------------------------ operations */
 
 static void begin(const GhostSection *section)
 {
@@ -186,23 +207,14 @@ bool op_drained_begin(unsigned actor, const ds_operation *op)
   actor_waits(actor, "bdrv_drained_begin: requests in flight");
   begin(section);
   actor_waits(actor, NULL);
-  blocks.draining--;
-  blocks.changing--;
-  section->state = SECTION_INSIDE;
-  rule_jobs_pause_in(section, context_of(actor));
-  rule_section_is_quiet();
-  rule_clients_are_quiet();
-  inspect(section);
+  section_has_begun(section);
   rule_settled();
   return true;
 }
 
 static void end_section(GhostSection *section)
 {
-  rule_clients_are_quiet();
-  inspect(section);
-  section->state = SECTION_ENDS; /* from here on requests may come */
-  blocks.changing++;
+  section_will_end(section);
   actor_waits(section->actor, "bdrv_drained_end: the main thread");
   end(section);
   actor_waits(section->actor, NULL);
@@ -277,24 +289,15 @@ void writers_section_has_begun(unsigned actor)
 {
   GhostSection *section = writers_section(actor);
 
-  section->state = SECTION_INSIDE;
-  blocks.draining--;
-  blocks.changing--;
-  rule_jobs_pause_in(section, context_of(actor));
-  rule_section_is_quiet();
-  rule_clients_are_quiet();
+  section_has_begun(section);
   rule_writer_is_drained();
-  inspect(section);
 }
 
 void writers_section_ends(unsigned actor)
 {
   GhostSection *section = writers_section(actor);
   if (section) {
-    rule_clients_are_quiet();
-    inspect(section);
-    section->state = SECTION_ENDS;
-    blocks.changing++;
+    section_will_end(section);
   }
 }
 
