@@ -85,6 +85,7 @@ def test_an_unknown_target_ends_with_2(capsys: pytest.CaptureFixture[str]) -> No
     assert "nowhere" in capsys.readouterr().err
 
 
+# atheris is always installed where pyproject.toml can ask for it: CPython 3.11 to 3.14 on x86-64.
 @pytest.mark.skipif(not importlib.util.find_spec("atheris"), reason="no atheris on this platform")
 def test_atheris_is_guided_by_the_machines_counters(tally: TargetSpec, tmp_path: Path) -> None:
     """The only finding that a byte fuzzer alone would miss for long: a lost update."""
